@@ -1,7 +1,7 @@
 import type { InboundMessage } from '../model.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
-import { joinedText } from './edited-message.ts';
 import type { InboxItem } from './inbox.ts';
+import { joinedText } from './message-text.ts';
 
 const BURST = {
   /** Pieces of one pasted text or of one album that arrive within this time are one message. */

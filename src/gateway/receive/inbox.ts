@@ -1,13 +1,11 @@
 import type { Database, Row, Tx } from '../../store/database.ts';
-import { KeptTexts } from '../kept-texts.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import { senderKey } from '../personal-data/person.ts';
 import { forgottenKey } from '../personal-data/rows.ts';
 import { findPrompt, rememberPrompt } from '../prompts.ts';
 import { keepLine } from '../sessions/said.ts';
 import type { TurnJournal } from '../turns/turn-journal.ts';
-import { textOf } from './edited-message.ts';
-import { TextInUse, textsOf } from './text-budget.ts';
+import { KeptTexts, TextInUse, textOf, textsOf } from './message-text.ts';
 
 /**
  * - `held`: a new user's first words, kept until the operator decides

@@ -13,9 +13,8 @@ import type { Conversations, Resolved } from '../turns/conversations.ts';
 import type { Beginning, TurnQueue } from '../turns/turn-queue.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
-import { editedMessage, textOf } from './edited-message.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
-import { overBudget, textBytes } from './text-budget.ts';
+import { editedMessage, overBudget, textBytes, textOf } from './message-text.ts';
 
 /** Is there anything in the message for an agent to read? */
 function hasContent({ text, attachments, forwardedFrom, replyTo, above }: InboundMessage): boolean {

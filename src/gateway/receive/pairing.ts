@@ -15,9 +15,8 @@ import type { Outbox } from '../send/outbox.ts';
 import type { Conversations } from '../turns/conversations.ts';
 import { RateLimiter } from './admission.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
-import { editedMessage } from './edited-message.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
-import { overBudget, textBytes } from './text-budget.ts';
+import { editedMessage, overBudget, textBytes } from './message-text.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -1,6 +1,6 @@
 import type { Database, Tx } from '../../store/database.ts';
-import { KeptTexts } from '../kept-texts.ts';
 import { rememberOutcome } from '../prompts.ts';
+import { KeptTexts } from '../receive/message-text.ts';
 import { type OutboundRow, rowOf } from './outbound-row.ts';
 
 /** A delivered answer to a program that is kept to be told again. */

@@ -1,8 +1,8 @@
 import type { BusyMode } from '../config/schema.ts';
 import { ChatError } from '../language/chat-error.ts';
 import { say } from '../language/chat-text.ts';
-import { editedMessage, withoutPiece } from '../receive/edited-message.ts';
 import type { InboxItem } from '../receive/inbox.ts';
+import { editedMessage, withoutPiece } from '../receive/message-text.ts';
 import type { AbortReason } from './outcome.ts';
 import { type Doing, Turn, type TurnPort } from './turn.ts';
 import type { TurnSlots } from './turn-slots.ts';

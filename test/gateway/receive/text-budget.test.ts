@@ -1,8 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { DeliveryError } from '../../../src/base/errors.ts';
-import { KeptTexts } from '../../../src/gateway/kept-texts.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
-import { overBudget, textBytes } from '../../../src/gateway/receive/text-budget.ts';
+import { KeptTexts, overBudget, textBytes } from '../../../src/gateway/receive/message-text.ts';
 import { Rig } from '../rig.ts';
 
 const BUDGET = { personBytes: 100, chatBytes: 200, totalBytes: 300 };

@@ -3,6 +3,64 @@ import { type ChatText, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 
+/** Texts of pieces as one: each on lines of its own, unless the one before was cut in the middle of a line. */
+export function joinedText(pieces: NonNullable<InboundMessage['joinedFrom']>): string {
+  return pieces
+    .filter(({ text }) => text !== '')
+    .map(({ text, cut }, i, all) => (i === all.length - 1 || cut === true ? text : `${text}\n`))
+    .join('');
+}
+
+/** The message after an edit of itself or of one of the pieces it was joined from; undefined: the edit is not about it. */
+export function editedMessage(
+  message: InboundMessage,
+  messageId: string,
+  text: string,
+): InboundMessage | undefined {
+  const { joinedFrom } = message;
+  if (joinedFrom === undefined)
+    return message.messageId === messageId ? { ...message, text, revised: true } : undefined;
+  if (!joinedFrom.some((piece) => piece.messageId === messageId)) return undefined;
+  const pieces = joinedFrom.map((piece) => (piece.messageId === messageId ? { ...piece, text } : piece));
+  return {
+    ...message,
+    revised: true,
+    joinedFrom: pieces,
+    text: joinedText(pieces),
+  };
+}
+
+/** What the message, or that piece of it, says. Undefined: it is none of it. */
+export function textOf(message: InboundMessage, messageId: string): string | undefined {
+  if (message.joinedFrom === undefined) return message.messageId === messageId ? message.text : undefined;
+  return message.joinedFrom.find((piece) => piece.messageId === messageId)?.text;
+}
+
+/** The message after one of its pieces was deleted; `nothing` when it was all of it, undefined when it was none. */
+export function withoutPiece(
+  message: InboundMessage,
+  messageId: string,
+): InboundMessage | 'nothing' | undefined {
+  if (textOf(message, messageId) === undefined) return undefined;
+  const { joinedFrom = [], attachments = [] } = message;
+  const rest = joinedFrom.filter((piece) => piece.messageId !== messageId);
+  if (rest.length === 0) return 'nothing';
+  // The files of the pieces are in the order of the pieces.
+  let at = 0;
+  const kept = joinedFrom.flatMap((piece) => {
+    const files = attachments.slice(at, at + (piece.files ?? 0));
+    at += piece.files ?? 0;
+    return piece.messageId === messageId ? [] : files;
+  });
+  const text = joinedText(rest);
+  return {
+    ...message,
+    joinedFrom: rest,
+    text,
+    ...(attachments.length === 0 ? {} : { attachments: [...kept, ...attachments.slice(at)] }),
+  };
+}
+
 interface Held {
   readonly bytes: number;
   readonly keys: readonly string[];
@@ -104,4 +162,34 @@ function keysOf({
   readonly sender: InboundMessage['sender'];
 }): readonly string[] {
   return [JSON.stringify(['person', chat.platform, sender.id]), chatKey(chat)];
+}
+
+/** Shorter ones are bounded by the number of rows. */
+const COUNTED_CHARS = 500;
+
+/** Texts of rows that are kept only for looking them up: says which have to go to make room. */
+export class KeptTexts {
+  readonly #chars = new Map<string, number>();
+  readonly #limit: number;
+  #total = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** One more text is kept. Returns the ids of those that are to be forgotten for it, the oldest first. */
+  keep(id: string, chars: number): string[] {
+    if (chars < COUNTED_CHARS) return [];
+    this.#total += chars - (this.#chars.get(id) ?? 0);
+    this.#chars.delete(id);
+    this.#chars.set(id, chars);
+    const gone: string[] = [];
+    for (const [oldest, length] of this.#chars) {
+      if (this.#total <= this.#limit) break;
+      this.#chars.delete(oldest);
+      this.#total -= length;
+      gone.push(oldest);
+    }
+    return gone;
+  }
 }
