@@ -14,7 +14,6 @@ import {
   type ReferredMessage,
   type RefusalView,
 } from '../model.ts';
-import { duplicateId, findPrompt } from '../prompts.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Conversations } from '../turns/conversations.ts';
@@ -22,6 +21,7 @@ import { type Admission, admit, isListed, LoopBreaker, RateLimiter } from './adm
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { GroupMemory } from './group-memory.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
+import { duplicateId, findPrompt } from './inbox.ts';
 import { Intake } from './intake.ts';
 import { Pairing, sayDirectly } from './pairing.ts';
 import { sanitiseName, sanitiseText } from './sanitise.ts';

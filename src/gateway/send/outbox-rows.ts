@@ -1,5 +1,5 @@
 import type { Database, Tx } from '../../store/database.ts';
-import { rememberOutcome } from '../prompts.ts';
+import { rememberOutcome } from '../receive/inbox.ts';
 import { KeptTexts } from '../receive/message-text.ts';
 import { type OutboundRow, rowOf } from './outbound-row.ts';
 
