@@ -16,7 +16,7 @@ import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts'
 import { createNotify } from './notify/create.ts';
 import { createDialogs } from './questions/create.ts';
 import { isListed } from './receive/admission.ts';
-import { prepareInput } from './receive/attachments.ts';
+import { prepareInput } from './receive/agent-input.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
 import { ChatCommands } from './receive/commands/chat-commands.ts';
 import type { CommandCore } from './receive/commands/command.ts';

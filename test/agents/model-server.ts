@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChatCompletionRequest, type FixtureResponse, LLMock } from '@copilotkit/aimock';
-import { withoutHeader } from '../../src/gateway/receive/context-header.ts';
+import { withoutHeader } from '../../src/gateway/receive/agent-input.ts';
 
 /** What pi sent to the model. */
 export interface ModelRequest {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { withoutHeader } from '../../src/gateway/receive/context-header.ts';
+import { withoutHeader } from '../../src/gateway/receive/agent-input.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import {

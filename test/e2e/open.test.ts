@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { withoutHeader } from '../../src/gateway/receive/context-header.ts';
+import { withoutHeader } from '../../src/gateway/receive/agent-input.ts';
 import { piCommand } from '../agents/contract.ts';
 import { startModelServer } from '../agents/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';

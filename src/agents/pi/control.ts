@@ -4,7 +4,7 @@ import { listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/record
 import { endText } from '../../gateway/agent/turn-end.ts';
 import { ChatError } from '../../gateway/language/chat-error.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
-import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import { withoutHeader } from '../../gateway/receive/agent-input.ts';
 import { ask } from './ask.ts';
 import { oneLine } from './diagnosis.ts';
 import { StartFailure } from './failures.ts';

@@ -1,7 +1,7 @@
 import type { TurnEnd } from '../../gateway/agent/agent.ts';
 import { isRefusal, type ReserveCall } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
-import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import { withoutHeader } from '../../gateway/receive/agent-input.ts';
 
 /** Made up: a demo without prices could not show limits in dollars. */
 const PRICE = { input: 1, output: 2 };

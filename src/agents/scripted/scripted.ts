@@ -19,7 +19,7 @@ import { type AskQuestion, nobodyToAsk } from '../../gateway/agent/question.ts';
 import { canonicalJson, toolHash } from '../../gateway/agent/tool-hash.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
-import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import { withoutHeader } from '../../gateway/receive/agent-input.ts';
 import { classifyCall } from '../approval/classify.ts';
 import { metered, tokensOf } from './metered.ts';
 

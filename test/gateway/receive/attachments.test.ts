@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attachment, InboundMessage } from '../../../src/gateway/model.ts';
-import { ATTACHMENT_LIMITS, prepareInput, sniffImage } from '../../../src/gateway/receive/attachments.ts';
+import { ATTACHMENT_LIMITS, prepareInput, sniffImage } from '../../../src/gateway/receive/agent-input.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';
 import { TestPlatform } from '../test-platform.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
-import { type InputOptions, prepareInput } from '../../../src/gateway/receive/attachments.ts';
+import { type InputOptions, prepareInput } from '../../../src/gateway/receive/agent-input.ts';
 import { cleanMessage } from '../../../src/gateway/receive/receiver.ts';
 import { tries } from '../../support/tries.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';

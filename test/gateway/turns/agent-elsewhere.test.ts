@@ -3,7 +3,7 @@ import type { Agent, Conversation, ConversationSpec, Drain } from '../../../src/
 import { SILENCE } from '../../../src/gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../../src/gateway/model.ts';
 import type { OperatorCommand } from '../../../src/gateway/operator/commands.ts';
-import { withoutHeader } from '../../../src/gateway/receive/context-header.ts';
+import { withoutHeader } from '../../../src/gateway/receive/agent-input.ts';
 import { recordingAgent } from '../recording-agent.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 
