@@ -19,7 +19,7 @@ import { WORDS } from '../src/extension/words.ts';
 import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
-import { CHAT_COMMANDS, helpOf } from '../src/gateway/receive/commands/command-table.ts';
+import { CHAT_COMMANDS, helpOf } from '../src/gateway/receive/commands/chat-commands.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS, SERVER_COUNTERS } from '../src/server/metric-tables.ts';
 import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/bindings.ts';

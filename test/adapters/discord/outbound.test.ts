@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deliveryError } from '../../../src/adapters/discord/outbound.ts';
 import { DiscordFailure, type FailureKind } from '../../../src/adapters/discord/rest.ts';
 import { say } from '../../../src/gateway/language/chat-text.ts';
-import { menusFor } from '../../../src/gateway/receive/commands/command-table.ts';
+import { menusFor } from '../../../src/gateway/receive/commands/chat-commands.ts';
 import { CHANNEL, type Json } from '../../platforms/discord-state.ts';
 import { PNG } from '../contract.ts';
 import { ADA, chatRef, type DiscordPeer, THREAD } from './peer.ts';

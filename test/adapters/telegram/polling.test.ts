@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
 import { say } from '../../../src/gateway/language/chat-text.ts';
-import { menusFor } from '../../../src/gateway/receive/commands/command-table.ts';
+import { menusFor } from '../../../src/gateway/receive/commands/chat-commands.ts';
 import { ADA, BOB } from '../../platforms/telegram-state.ts';
 import { TelegramPeer, TOKEN } from './peer.ts';
 import { withTelegram } from './with-telegram.ts';

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseSync } from 'vite';
 import { expect, it } from 'vitest';
-import { CHAT_COMMANDS } from '../../../src/gateway/receive/commands/command-table.ts';
+import { CHAT_COMMANDS } from '../../../src/gateway/receive/commands/chat-commands.ts';
 
 const COMMANDS = new RegExp(`\\b(${CHAT_COMMANDS.map(({ name }) => name).join('|')})\\b`, 'g');
 const WORDS = /\p{L}{4,}|\p{L}{2,}\s\p{L}{2,}/u;

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { raw } from '../../../src/gateway/language/chat-text.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
-import { type CommandCore, command } from '../../../src/gateway/receive/commands/command.ts';
 import {
   execute,
   helpText,
   inMenus,
   parseCommand,
-} from '../../../src/gateway/receive/commands/command-table.ts';
+} from '../../../src/gateway/receive/commands/chat-commands.ts';
+import { type CommandCore, command } from '../../../src/gateway/receive/commands/command.ts';
 
 // Its line in /help is the one of the catalogue under `help.whoami`.
 const wave = command({

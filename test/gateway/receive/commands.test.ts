@@ -8,7 +8,7 @@ import {
   helpText,
   inMenus,
   parseCommand,
-} from '../../../src/gateway/receive/commands/command-table.ts';
+} from '../../../src/gateway/receive/commands/chat-commands.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 
 let rig: Rig;

@@ -3,26 +3,131 @@ import { withDeadline } from '../../../base/async.ts';
 import { defined } from '../../../base/defined.ts';
 import { GatewayError, messageOf } from '../../../base/errors.ts';
 import type { Tx } from '../../../store/database.ts';
+import type { CommandMenu, MenuCommand } from '../../adapter.ts';
+import type { AgentWord } from '../../agent/agent.ts';
 import type { BusyMode } from '../../config/schema.ts';
 import { closest } from '../../config/suggest.ts';
 import type { Core } from '../../core.ts';
+import { loadCatalogue } from '../../language/catalogues.ts';
 import { ChatError } from '../../language/chat-error.ts';
-import { type ChatText, raw, say } from '../../language/chat-text.ts';
+import { type ChatText, joined, raw, say } from '../../language/chat-text.ts';
+import { LANGUAGES, type Language, type LanguageSetting } from '../../language/languages.ts';
 import type { InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
 import { errorSentence } from '../../send/error-sentence.ts';
 import type { Outbox } from '../../send/outbox.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
-import type { AgentWords } from './agent-words.ts';
-import type { ChatCommand } from './command.ts';
-import { CHAT_COMMANDS, commandRow, type ParsedCommand, parseCommand } from './command-table.ts';
+import { type ChatCommand, type CommandCore, command } from './command.ts';
+import { SCHEDULE_COMMANDS } from './schedule-commands.ts';
+import { SESSION_COMMANDS } from './session-commands.ts';
+import { PERSON_COMMANDS, TASK_COMMANDS } from './work-commands.ts';
+
+/** One table declares every chat command, in the order of `/help`. */
+
+/** A row, with the name that has its line in the catalogue. */
+type NamedCommand = ReturnType<typeof command>;
+type Table = readonly NamedCommand[];
+
+export const CHAT_COMMANDS: Table = [
+  // Telegram sends it when a person opens the bot; what a link adds to it means nothing to someone who has access.
+  command({
+    name: 'start',
+    who: 'everyone',
+    control: 'own',
+    run: ({ prefix }, _args, { chat }) => say('command.hello', { prefix: prefix(chat) }),
+  }),
+  command({
+    name: 'help',
+    who: 'everyone',
+    control: 'own',
+    run: ({ prefix }, _args, { chat }) => helpText(prefix(chat)),
+  }),
+  ...SESSION_COMMANDS,
+  ...TASK_COMMANDS,
+  ...SCHEDULE_COMMANDS,
+  ...PERSON_COMMANDS,
+];
+
+interface ParsedCommand {
+  readonly name: string;
+  readonly args: string;
+  /** The table's row; undefined for a word that is not ours. */
+  readonly row: ChatCommand | undefined;
+}
+
+/** The row of a command. */
+function commandRow(name: NamedCommand['name']): NamedCommand {
+  const row = CHAT_COMMANDS.find((each) => each.name === name);
+  if (row === undefined) throw new RangeError(`no chat command named ${name}`);
+  return row;
+}
+
+/** Reads `/word rest` (also `/word@bot rest`), and `!word rest` where the platform takes it. */
+export function parseCommand(text: string, bang: boolean, table = CHAT_COMMANDS): ParsedCommand | undefined {
+  const match = /^([/!])([A-Za-z][\w:-]*)(?:@\w+)?(?:\s+([\s\S]*))?$/.exec(text.trim());
+  if (match === null || (match[1] === '!' && !bang)) return undefined;
+  const name = (match[2] ?? '').toLowerCase();
+  const row = table.find((each) => each.name === name || (each.aliases?.includes(name) ?? false));
+  return { name, args: (match[3] ?? '').trim(), row };
+}
+
+/** The commands that everyone is offered. */
+export function inMenus(table = CHAT_COMMANDS): Table {
+  return table.filter(({ hidden }) => hidden !== true);
+}
+
+/** The menu of commands in a language that is read. */
+export function menuIn(language: Language): readonly MenuCommand[] {
+  return inMenus().map(({ name, args }) => ({
+    name,
+    help: helpOf(name).in(language),
+    ...defined({ args }),
+  }));
+}
+
+/** The menus of a platform: English first and then every other language, or the one that is configured. */
+export async function menusFor(setting: LanguageSetting): Promise<readonly CommandMenu[]> {
+  const languages = setting === 'auto' ? LANGUAGES : [setting];
+  await Promise.all(languages.map((language) => loadCatalogue(language)));
+  return languages.map((language) => ({ language, commands: menuIn(language) }));
+}
+
+/** What a command does, in one line. */
+export function helpOf(name: NamedCommand['name']): ChatText {
+  return say(`help.${name}`);
+}
+
+/** `/help`, from the table. */
+export function helpText(prefix: string, table = CHAT_COMMANDS): ChatText {
+  return joined(
+    inMenus(table).map(({ name, args }) =>
+      joined([raw(`${prefix}${name}${args === undefined ? '' : ` ${args}`}`), helpOf(name)], ' – '),
+    ),
+    '\n',
+  );
+}
+
+/** Carries out the command of an admitted sender, and returns the sentence or list that the chat reads. */
+export async function execute(
+  core: CommandCore,
+  { name, who, idleOnly, run }: ChatCommand,
+  args: string,
+  message: InboundMessage,
+): Promise<ChatText> {
+  if (who === 'listed' && !core.listed(message)) return say('command.approvedOnly', { name });
+  const session = core.conversations.sessionOf(message);
+  const queue = session === undefined ? undefined : core.conversations.queue(session.id);
+  const working = queue?.current !== undefined || queue?.doing !== undefined;
+  if (working && idleOnly === true) return say('command.busy', { name });
+  return run(core, args, message);
+}
 
 /** Longest time a command may take: asking the agent may start it first. */
 const COMMAND_MS = 90_000;
 /** Those that let the agent work end by its own time limits; this only guards against one that does not. */
 const PATIENT_MS = 24 * 60 * 60_000;
 
-export interface ChatCommandsDeps extends Core {
+interface ChatCommandsDeps extends Core {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   /** Answers to open questions are commands too, also without a word of command. */
@@ -37,7 +142,7 @@ export interface ChatCommandsDeps extends Core {
 }
 
 /** What reception does with a message that may be a command. */
-export type Handled =
+type Handled =
   | { readonly handled: true }
   | { readonly handled: false; readonly message: InboundMessage; readonly mode?: BusyMode };
 
@@ -174,4 +279,69 @@ function unknownCommand(name: string): ChatText {
     CHAT_COMMANDS.map((row) => row.name),
   );
   return near === undefined ? say('command.unknown', { name }) : say('command.unknownNear', { name, near });
+}
+
+/** Templates and skills change seldom; a word that is not on a list of this age is asked for again. */
+const FRESH_MS = 30_000;
+const ASK_MS = 20_000;
+
+interface Known {
+  readonly at: number;
+  readonly words: readonly AgentWord[];
+}
+
+/** The words that the agent itself knows, directory by directory: looked up at once, asked for behind the scenes. */
+export class AgentWords {
+  readonly #core: Pick<Core, 'agent' | 'clock' | 'log'>;
+  readonly #known = new Map<string, Known>();
+  readonly #asking = new Map<string, Promise<readonly AgentWord[]>>();
+
+  constructor(core: Pick<Core, 'agent' | 'clock' | 'log'>) {
+    this.#core = core;
+  }
+
+  /** How the agent spells the word, without asking it; undefined: not on a list that we have. */
+  recall(word: string, cwd: string): string | undefined {
+    return spelled(this.#known.get(cwd)?.words ?? [], word);
+  }
+
+  /** Is it, in any directory that we know of, a command of an extension? */
+  isProgram(word: string): boolean {
+    return [...this.#known.values()].some(({ words }) =>
+      words.some(({ name, program }) => name === word && program === true),
+    );
+  }
+
+  /** How the agent spells the word; it is asked unless it was a moment ago. Never rejects. */
+  async find(word: string, cwd: string): Promise<string | undefined> {
+    const known = this.#known.get(cwd);
+    const fresh = known !== undefined && this.#core.clock() - known.at < FRESH_MS;
+    return spelled(fresh ? known.words : await this.#ask(cwd), word);
+  }
+
+  async #ask(cwd: string): Promise<readonly AgentWord[]> {
+    const { agent, log, clock } = this.#core;
+    if (agent?.words === undefined) return [];
+    const asking =
+      this.#asking.get(cwd) ??
+      agent
+        .words(cwd, AbortSignal.timeout(ASK_MS))
+        .catch((error: unknown) => {
+          log.warn('the agent did not tell its own commands', { error: messageOf(error) });
+          return this.#known.get(cwd)?.words ?? [];
+        })
+        .finally(() => this.#asking.delete(cwd));
+    this.#asking.set(cwd, asking);
+    const words = await asking;
+    this.#known.set(cwd, { at: clock(), words });
+    return words;
+  }
+}
+
+/** The operator's own command is none of a chat, whatever the agent knows. */
+const OPERATORS = /^gateway\b/i;
+
+function spelled(words: readonly AgentWord[], word: string): string | undefined {
+  if (OPERATORS.test(word)) return undefined;
+  return words.find(({ name }) => name.toLowerCase() === word.toLowerCase())?.name;
 }
