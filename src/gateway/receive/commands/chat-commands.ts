@@ -18,9 +18,8 @@ import { errorSentence } from '../../send/error-sentence.ts';
 import type { Outbox } from '../../send/outbox.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommand, type CommandCore, command } from './command.ts';
-import { SCHEDULE_COMMANDS } from './schedule-commands.ts';
 import { SESSION_COMMANDS } from './session-commands.ts';
-import { PERSON_COMMANDS, TASK_COMMANDS } from './work-commands.ts';
+import { PERSON_COMMANDS, SCHEDULE_COMMANDS, TASK_COMMANDS } from './work-commands.ts';
 
 /** One table declares every chat command, in the order of `/help`. */
 

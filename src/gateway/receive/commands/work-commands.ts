@@ -1,10 +1,14 @@
 /** What a person does with the queue, background tasks, questions and settings of their own. */
 
-import { type ChatText, joined, raw, say } from '../../language/chat-text.ts';
+import { ChatError } from '../../language/chat-error.ts';
+import { type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/languages.ts';
-import type { InboundMessage } from '../../model.ts';
+import type { InboundMessage, ScheduleView } from '../../model.ts';
+import { announce } from '../../schedules/announce.ts';
+import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
+import { pausedText, type ScheduleRecord, whenText } from '../../schedules/schedule-record.ts';
 import { statusText } from '../../tasks/task-record.ts';
-import { command, notHere } from './command.ts';
+import { type CommandCore, command, notHere } from './command.ts';
 
 function sameChat(chat: { platform: string; chatId: string } | undefined, message: InboundMessage): boolean {
   return chat?.platform === message.chat.platform && chat.chatId === message.chat.chatId;
@@ -153,3 +157,119 @@ export const PERSON_COMMANDS = [
     },
   }),
 ] as const;
+
+/** `/every`, `/at` and `/schedules`: what a person of a chat does to schedules, their own ones only. */
+
+const USAGE = '/schedules pause|resume|run|remove <id>';
+const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'list'>> = {
+  pause: 'pause',
+  stop: 'pause',
+  resume: 'resume',
+  run: 'run',
+  now: 'run',
+  remove: 'remove',
+  delete: 'remove',
+  rm: 'remove',
+  list: 'list',
+  all: 'list',
+};
+
+async function add(
+  { schedules, clock }: CommandCore,
+  args: string,
+  message: InboundMessage,
+  parse: (text: string, zone: string, now: number) => ParsedSchedule,
+): Promise<ChatText> {
+  const now = clock();
+  const schedule = await schedules.add({
+    parsed: parse(args, schedules.zone, now),
+    source: 'chat',
+    chat: message.chat,
+    chatKind: message.chatKind,
+    senderId: message.sender.id,
+    senderName: message.sender.name,
+  });
+  return joined([announce(schedule, now), say('schedule.listsYours')], ' ');
+}
+
+/** Those that this person made in this chat, the next one first. */
+function own({ schedules }: CommandCore, { chat, sender }: InboundMessage): ScheduleRecord[] {
+  const ids = new Set([sender.id, ...(sender.aliases ?? [])]);
+  return schedules
+    .list()
+    .filter(
+      (each) =>
+        each.chat?.platform === chat.platform &&
+        each.chat.chatId === chat.chatId &&
+        each.senderId !== undefined &&
+        ids.has(each.senderId),
+    )
+    .sort((a, b) => (a.nextRunAt ?? Infinity) - (b.nextRunAt ?? Infinity));
+}
+
+export const SCHEDULE_COMMANDS = [
+  command({
+    name: 'every',
+    args: '<when> <text>',
+    who: 'listed',
+    run: (core, args, message) => add(core, args, message, parseEvery),
+  }),
+  command({
+    name: 'at',
+    args: '<when> <text>',
+    who: 'listed',
+    run: (core, args, message) => add(core, args, message, parseAt),
+  }),
+  command({
+    name: 'schedules',
+    args: '[pause|resume|run|remove <id>]',
+    who: 'listed',
+    async run(core, args, message) {
+      const { schedules, clock } = core;
+      const [word = 'list', id, ...more] = args.split(/\s+/).filter((each) => each !== '');
+      const verb = VERBS[word.toLowerCase()];
+      if (verb === 'list') {
+        const shown = own(core, message).filter(
+          ({ endedAt }) => word.toLowerCase() === 'all' || endedAt === undefined,
+        );
+        if (shown.length === 0) return say('schedule.none');
+        return joined(
+          shown.map((each) => line(schedules.view(each), whenText(each))),
+          '\n',
+        );
+      }
+      if (verb === undefined || id === undefined || more.length > 0)
+        throw new ChatError('bad_schedule', say('schedule.notUnderstood'), { status: 400, hint: raw(USAGE) });
+      const mine = own(core, message).find((each) => each.id === id.toLowerCase());
+      if (mine === undefined)
+        notHere('schedule_not_found', say('schedule.notFound', { id }), say('schedule.listsYours'));
+      switch (verb) {
+        case 'pause':
+          await schedules.pause(mine.id);
+          return say('schedule.paused', { id: mine.id });
+        case 'resume':
+          return announce(await schedules.resume(mine.id), clock());
+        case 'run':
+          return say('schedule.runs', { id: mine.id, task: (await schedules.run(mine.id)).id });
+        case 'remove':
+          await schedules.remove(mine.id);
+          return say('schedule.removed', { id: mine.id });
+      }
+    },
+  }),
+] as const;
+
+function line(view: ScheduleView, when: ChatText): ChatText {
+  const { id, timezone, prompt, nextRunAt, state, pauseReason, lastStatus } = view;
+  const next =
+    state === 'active' && nextRunAt !== undefined
+      ? say('schedule.lineNext', { time: moment(nextRunAt, timezone) })
+      : state === 'paused'
+        ? pausedText(pauseReason)
+        : say('schedule.over');
+  const last = lastStatus === undefined ? [] : [say('schedule.lastRun', { status: statusText(lastStatus) })];
+  const text = prompt.replaceAll(/\s+/g, ' ');
+  const shown = text.length > 60 ? `${text.slice(0, 59).toWellFormed()}…` : text;
+  const facts = joined([joined([raw(`${id}  `), when, raw(` (${timezone})`)], ''), next, ...last], ', ');
+  return joined([facts, raw(`: ${shown}`)], '');
+}
