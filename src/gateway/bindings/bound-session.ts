@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { isObject } from '../agent/record.ts';
 import type { ChatRef } from '../model.ts';
-import { boundKey } from '../sessions/session-key.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
+import { boundKey } from '../sessions/sessions.ts';
 import type { TerminalPi } from './wire.ts';
 
 export type BoundPlace = Pick<TerminalPi, 'sessionFile' | 'cwd'>;

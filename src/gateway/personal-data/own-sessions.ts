@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
 import { sessionFileFor } from '../agent/session-file.ts';
 import type { ChatRef } from '../model.ts';
-import { isBoundKey } from '../sessions/session-key.ts';
+import { isBoundKey } from '../sessions/sessions.ts';
 import { IN, isChatOf, json, type Person, type Stores, senderKeys, strings } from './person.ts';
 
 export interface OwnSession {

@@ -3,9 +3,9 @@ import type { Tx } from '../../store/database.ts';
 import type { ResetSettings, Settings } from '../config/settings.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import { isResetReason, type ResetReason } from './reset-notice.ts';
-import { isBoundKey, sessionKey } from './session-key.ts';
 import { sessionTitle } from './session-view.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
+import { isBoundKey, sessionKey } from './sessions.ts';
 
 type ResetDecision =
   | { readonly reset: false }

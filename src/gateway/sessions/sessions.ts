@@ -1,12 +1,42 @@
+import type { Clock } from '../../base/async.ts';
 import type { Database, Row, SqlValue, Tx } from '../../store/database.ts';
-import type { ChatRef, Platform } from '../model.ts';
-import { boundKey } from './session-key.ts';
-import type { SessionRecord } from './session-view.ts';
+import type { EventStream } from '../events.ts';
+import type { ChatKind, ChatRef, Platform, TranscriptEntry } from '../model.ts';
+import { type Queue, type SessionRecord, sessionView } from './session-view.ts';
+
+export interface SessionKeyInput {
+  readonly chat: ChatRef;
+  readonly chatKind: ChatKind;
+  readonly senderId: string;
+  /** In groups each user has their own session. */
+  readonly perUser: boolean;
+}
+
+const BOUND = 'bound:';
+
+/** The conversation of a chat that is bound to a session of pi, no matter who writes there. */
+export function boundKey({
+  platform,
+  chatId,
+  threadId,
+}: Pick<ChatRef, 'platform' | 'chatId'> & { readonly threadId?: string | undefined }): string {
+  return BOUND + JSON.stringify([platform, chatId, threadId ?? null]);
+}
+
+export function isBoundKey(key: string): boolean {
+  return key.startsWith(BOUND);
+}
+
+/** The conversation a message belongs to: platform, account, chat, thread if any; in groups also the sender. */
+export function sessionKey({ chat, chatKind, senderId, perUser }: SessionKeyInput): string {
+  const sender = chatKind === 'group' && perUser ? senderId : null;
+  return JSON.stringify([chat.platform, chat.accountId, chat.chatId, chat.threadId ?? null, sender]);
+}
 
 export type { SessionRecord } from './session-view.ts';
 
 /** How many there are. */
-export interface SessionCounts {
+interface SessionCounts {
   readonly open: number;
   readonly ended: number;
 }
@@ -312,4 +342,40 @@ function recordOf(row: Row): SessionRecord {
     paused: row['paused'] === 1,
     turns: Number(row['turns']),
   };
+}
+
+const CHARS_PER_ENTRY = 16_000;
+
+/** What an operator sees of sessions: their rows, and the lines that are said in them. */
+export class SessionFeed {
+  readonly #events: EventStream;
+  readonly #clock: Clock;
+
+  constructor(events: EventStream, clock: Clock) {
+    this.#events = events;
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock();
+  }
+
+  say(
+    session: SessionRecord,
+    role: TranscriptEntry['role'],
+    text: string,
+    more: Pick<TranscriptEntry, 'id' | 'name' | 'settles'> = {},
+  ): void {
+    const cut = text.length > CHARS_PER_ENTRY ? `${text.slice(0, CHARS_PER_ENTRY)}…` : text;
+    const entry = { at: this.#clock(), role, text: cut, ...more };
+    this.#events.emit({ type: 'transcript', sessionId: session.id, entry });
+  }
+
+  show(session: SessionRecord, queue: Queue | undefined): void {
+    this.#events.emit({ type: 'session', session: sessionView(session, queue) });
+  }
+
+  removed(sessionId: string): void {
+    this.#events.emit({ type: 'session-removed', id: sessionId });
+  }
 }

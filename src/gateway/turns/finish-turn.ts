@@ -14,8 +14,7 @@ import type { Outbox } from '../send/outbox.ts';
 import type { Reply } from '../send/reply.ts';
 import { mayStaySilent, withoutSilence } from '../send/silence.ts';
 import { keepLine, markLine } from '../sessions/said.ts';
-import type { SessionFeed } from '../sessions/session-feed.ts';
-import type { SessionRecord } from '../sessions/sessions.ts';
+import type { SessionFeed, SessionRecord } from '../sessions/sessions.ts';
 import type { Outcome } from './outcome.ts';
 import type { TurnJournal } from './turn-journal.ts';
 

@@ -1,7 +1,6 @@
 import { settlesWithin } from '../../base/async.ts';
 import type { InboxItem } from '../receive/inbox.ts';
-import type { SessionFeed } from '../sessions/session-feed.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { SessionFeed, Sessions } from '../sessions/sessions.ts';
 import type { LiveSession, LiveSessionDeps } from './live-session.ts';
 
 /** Longest time that a turn gets to end once it is aborted. */

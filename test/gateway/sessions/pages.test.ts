@@ -5,8 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
-import { sessionKey } from '../../../src/gateway/sessions/session-key.ts';
-import { type SessionRecord, Sessions } from '../../../src/gateway/sessions/sessions.ts';
+import { type SessionRecord, Sessions, sessionKey } from '../../../src/gateway/sessions/sessions.ts';
 import { Database } from '../../../src/store/database.ts';
 
 const open: Database[] = [];

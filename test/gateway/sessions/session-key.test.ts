@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PLATFORMS } from '../../../src/gateway/model.ts';
-import { type SessionKeyInput, sessionKey } from '../../../src/gateway/sessions/session-key.ts';
+import { type SessionKeyInput, sessionKey } from '../../../src/gateway/sessions/sessions.ts';
 import { tries } from '../../support/tries.ts';
 
 /** Ids as platforms make them, and as somebody would make them who wants to end up in another's session. */

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Agent } from '../../../src/gateway/agent/agent.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
-import { sessionKey } from '../../../src/gateway/sessions/session-key.ts';
+import { sessionKey } from '../../../src/gateway/sessions/sessions.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 import { ScriptedModel } from '../turns/scripted-model.ts';
 
