@@ -15,13 +15,13 @@ import type { ChatRef } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { Outbox } from '../send/outbox.ts';
+import { bindingOver } from '../sessions/resolve-session.ts';
 import type { SessionView } from '../sessions/session-view.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import { boundKey } from '../sessions/sessions.ts';
 import { type BoundPlace, boundSession, parseStored, type Stored } from './bound-session.ts';
 import { findPiSession, piSessionFolders } from './find-session.ts';
 import { type MoveOutDeps, moveLate, moveOut } from './move-out.ts';
-import { bindingOver } from './refusals.ts';
 import { Terminal } from './terminal.ts';
 import type { Orders, OrdersSeen, Report, TerminalLease, TerminalPi } from './wire.ts';
 

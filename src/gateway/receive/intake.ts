@@ -8,7 +8,7 @@ import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
-import { resetNotice } from '../sessions/reset-notice.ts';
+import { resetNotice } from '../sessions/resolve-session.ts';
 import type { Conversations, Resolved } from '../turns/conversations.ts';
 import type { Beginning, TurnQueue } from '../turns/turn-queue.ts';
 import { Bursts } from './bursts.ts';

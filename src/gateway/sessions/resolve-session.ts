@@ -1,11 +1,36 @@
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../store/database.ts';
 import type { ResetSettings, Settings } from '../config/settings.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
-import { isResetReason, type ResetReason } from './reset-notice.ts';
+import type { InboxItem } from '../receive/inbox.ts';
 import { sessionTitle } from './session-view.ts';
-import type { SessionRecord, Sessions } from './sessions.ts';
-import { isBoundKey, sessionKey } from './sessions.ts';
+import { isBoundKey, type SessionRecord, type Sessions, sessionKey } from './sessions.ts';
+
+/** Why a session came to its end. `ResetReason` ones are told to the user, once, in one line. */
+type ResetReason = 'idle' | 'daily' | 'reset by the operator';
+
+export function isResetReason(reason: string | undefined): reason is ResetReason {
+  return reason === 'idle' || reason === 'daily' || reason === 'reset by the operator';
+}
+
+/** The same for the operator. */
+export function resetReason(reason: string): string {
+  switch (reason) {
+    case 'idle':
+      return 'no messages for as long as the policy allows';
+    case 'daily':
+      return 'the hour of the daily reset has passed';
+    default:
+      return reason;
+  }
+}
+
+/** The line that a user reads above the first answer of a session that began on its own. */
+export function resetNotice(reason: ResetReason): ChatText {
+  return say('receive.newSession', { why: reason });
+}
 
 type ResetDecision =
   | { readonly reset: false }
@@ -128,7 +153,7 @@ export interface Resolved {
   readonly renamed?: string;
 }
 
-export interface SessionResolverDeps {
+interface SessionResolverDeps {
   readonly settings: Settings;
   readonly sessions: Sessions;
   /** A turn runs or waits in this session: it is not reset. */
@@ -254,4 +279,27 @@ function fresh(key: string, message: InboundMessage, now: number, cwd: string): 
     paused: false,
     turns: 0,
   };
+}
+
+/** What the turns ask about chats that are bound. */
+export interface BoundChats {
+  readonly keyOf: (chat: ChatRef) => string | undefined;
+  readonly refuse: (session: SessionRecord) => void;
+  readonly tookLate: (item: InboxItem) => void;
+}
+
+/** The session of a bound chat does not end on its own. */
+export function refuseBound({ bound }: SessionRecord): void {
+  if (bound !== undefined)
+    throw new ChatError('session_bound', say('agent.bound'), {
+      status: 409,
+      hint: say('agent.boundHint'),
+    });
+}
+
+export function bindingOver(): ChatError {
+  return new ChatError('binding_over', say('agent.bindingOver'), {
+    status: 410,
+    hint: say('agent.bindingOverHint'),
+  });
 }

@@ -3,15 +3,21 @@ import { settlesWithin } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Conversation } from '../agent/agent.ts';
-import { type BoundChats, bindingOver, refuseBound } from '../bindings/refusals.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { ChatRef, InboundMessage, Platform } from '../model.ts';
 import { sameRoom } from '../questions/dialog.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { tellTurn } from '../send/tell-turn.ts';
 import type { Handoffs } from '../sessions/handoffs.ts';
-import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
-import { type Resolved, SessionResolver } from '../sessions/resolve-session.ts';
+import {
+  type BoundChats,
+  bindingOver,
+  isResetReason,
+  type Resolved,
+  refuseBound,
+  resetReason,
+  SessionResolver,
+} from '../sessions/resolve-session.ts';
 import { keepLine } from '../sessions/said.ts';
 import { type SessionView, sessionView } from '../sessions/session-view.ts';
 import type { SessionKeyset, SessionRecord } from '../sessions/sessions.ts';
