@@ -19,7 +19,7 @@ import { Gateway } from '../src/gateway/gateway.ts';
 import { LogHub } from '../src/gateway/log-hub.ts';
 import { SECURITY_MIGRATIONS, SESSION_MIGRATIONS, TASK_MIGRATIONS } from '../src/gateway/schema.ts';
 import { Redactor } from '../src/gateway/send/egress.ts';
-import { TurnSlots } from '../src/gateway/turns/turn-slots.ts';
+import { TurnSlots } from '../src/gateway/turns/turn-queue.ts';
 import { dataFolder } from '../src/store/data-folder.ts';
 import { Database, type Migration } from '../src/store/database.ts';
 import { InTestAdapter } from '../test/gateway/in-test-adapter.ts';

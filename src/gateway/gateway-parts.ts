@@ -42,7 +42,7 @@ import { machineZone } from './time-zone.ts';
 import { Conversations } from './turns/conversations.ts';
 import { SideQuestions } from './turns/side-questions.ts';
 import { TurnJournal } from './turns/turn-journal.ts';
-import { TurnSlots } from './turns/turn-slots.ts';
+import { TurnSlots } from './turns/turn-queue.ts';
 import { Usage } from './usage.ts';
 
 export type GatewayParts = ReturnType<typeof createParts>;

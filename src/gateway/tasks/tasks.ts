@@ -9,7 +9,7 @@ import type { ChatAgent } from '../config/chat-agent.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform, TaskStep, TaskView } from '../model.ts';
-import { TurnSlots } from '../turns/turn-slots.ts';
+import { TurnSlots } from '../turns/turn-queue.ts';
 import { stuckWork } from './stuck-work.ts';
 import { TaskProgress } from './task-progress.ts';
 import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';

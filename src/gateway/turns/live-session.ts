@@ -28,8 +28,8 @@ import { noteFailure, type Outcome } from './outcome.ts';
 import { type CutOff, examine, ResumedTurn } from './resume.ts';
 import { type TakenUp, takeUp } from './take-up.ts';
 import { decided, type JournalEntry, type TurnJournal, type TurnNotes } from './turn-journal.ts';
+import type { TurnSlots } from './turn-queue.ts';
 import { TurnQueue, type TurnQueuePort } from './turn-queue.ts';
-import type { TurnSlots } from './turn-slots.ts';
 
 export interface LiveSessionDeps extends FinishTurnDeps {
   readonly sessions: Sessions;

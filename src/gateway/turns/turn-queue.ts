@@ -5,7 +5,6 @@ import type { InboxItem } from '../receive/inbox.ts';
 import { editedMessage, withoutPiece } from '../receive/message-text.ts';
 import type { AbortReason } from './outcome.ts';
 import { type Doing, Turn, type TurnPort } from './turn.ts';
-import type { TurnSlots } from './turn-slots.ts';
 
 /** What a queue needs from the outside. */
 export interface TurnQueuePort extends TurnPort {
@@ -25,7 +24,7 @@ interface Waiting {
 }
 
 /** What a stop has done. */
-export interface Stopped {
+interface Stopped {
   readonly aborted: boolean;
   readonly dropped: number;
   /** Resolves when what was dropped stays dropped, whatever happens. */
@@ -313,5 +312,62 @@ export class TurnQueue {
     const taken = this.#waiting.filter(({ item }) => fits(item));
     for (const each of taken) this.#waiting.splice(this.#waiting.indexOf(each), 1);
     return taken.map(({ item }) => item);
+  }
+}
+
+/** A counting semaphore with fair, first-come hand-over: the global cap on running turns. */
+export class TurnSlots {
+  readonly max: number;
+  #taken = 0;
+  readonly #waiting: { readonly grant: () => void; cancelled: boolean }[] = [];
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  get running(): number {
+    return this.#taken;
+  }
+
+  /** The function that frees a slot, if one is free and no one waits for it. */
+  tryAcquire(): (() => void) | undefined {
+    if (this.#taken >= this.max || this.#waiting.length > 0) return undefined;
+    this.#taken += 1;
+    return this.#releaser();
+  }
+
+  /** Resolves with the function that frees the slot (call it once); undefined when `signal` aborts first. */
+  acquire(signal?: AbortSignal): Promise<(() => void) | undefined> {
+    if (signal?.aborted) return Promise.resolve(undefined);
+    const free = this.tryAcquire();
+    if (free !== undefined) return Promise.resolve(free);
+    return new Promise((resolve) => {
+      const entry = {
+        cancelled: false,
+        grant: () => {
+          signal?.removeEventListener('abort', cancel);
+          this.#taken += 1;
+          resolve(this.#releaser());
+        },
+      };
+      const cancel = (): void => {
+        entry.cancelled = true;
+        resolve(undefined);
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.#waiting.push(entry);
+    });
+  }
+
+  #releaser(): () => void {
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#taken -= 1;
+      let next = this.#waiting.shift();
+      while (next?.cancelled) next = this.#waiting.shift();
+      next?.grant();
+    };
   }
 }

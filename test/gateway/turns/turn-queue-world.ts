@@ -1,8 +1,7 @@
 import type { Conversation } from '../../../src/gateway/agent/agent.ts';
 import type { BusyMode } from '../../../src/gateway/config/schema.ts';
 import type { InboxItem, InboxState } from '../../../src/gateway/receive/inbox.ts';
-import { TurnQueue, type TurnQueuePort } from '../../../src/gateway/turns/turn-queue.ts';
-import { TurnSlots } from '../../../src/gateway/turns/turn-slots.ts';
+import { TurnQueue, type TurnQueuePort, TurnSlots } from '../../../src/gateway/turns/turn-queue.ts';
 import { type RunPlan, ScriptedModel } from './scripted-model.ts';
 
 export interface Accepted {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TurnSlots } from '../../../src/gateway/turns/turn-slots.ts';
+import { TurnSlots } from '../../../src/gateway/turns/turn-queue.ts';
 
 describe('the slots of running turns', () => {
   it('are no more than asked for, and go to those who waited longest', async () => {
