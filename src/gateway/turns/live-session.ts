@@ -23,8 +23,13 @@ import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import { counted } from '../spending/counted.ts';
 import type { Spending } from '../spending/spending.ts';
 import type { Usage } from '../usage.ts';
-import { type FinishTurnDeps, finishTurn, sayBeforeQuestion } from './finish-turn.ts';
-import { noteFailure, type Outcome } from './outcome.ts';
+import {
+  type FinishTurnDeps,
+  finishTurn,
+  noteFailure,
+  type Outcome,
+  sayBeforeQuestion,
+} from './finish-turn.ts';
 import { type CutOff, examine, ResumedTurn } from './resume.ts';
 import { type TakenUp, takeUp } from './take-up.ts';
 import { decided, type JournalEntry, type TurnJournal, type TurnNotes } from './turn-journal.ts';

@@ -3,7 +3,7 @@ import { ChatError } from '../language/chat-error.ts';
 import { say } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { editedMessage, withoutPiece } from '../receive/message-text.ts';
-import type { AbortReason } from './outcome.ts';
+import type { AbortReason } from './finish-turn.ts';
 import { type Doing, Turn, type TurnPort } from './turn.ts';
 
 /** What a queue needs from the outside. */

@@ -4,7 +4,7 @@ import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/age
 import { failedEnd, isGone } from '../agent/turn-end.ts';
 import { say } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
-import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
+import { type AbortReason, type Outcome, outcomeOf } from './finish-turn.ts';
 import type { ResumedEnd, ResumedTurn } from './resume.ts';
 import type { TakenUp } from './take-up.ts';
 
