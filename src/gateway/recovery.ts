@@ -9,7 +9,7 @@ import type { Inbox, InboxItem } from './receive/inbox.ts';
 import type { Outbox } from './send/outbox.ts';
 import type { SessionRecord, Sessions } from './sessions/sessions.ts';
 import type { Conversations } from './turns/conversations.ts';
-import { takeUp } from './turns/take-up.ts';
+import { takeUp } from './turns/resume.ts';
 
 /** Waiting messages younger than this run on their own after a restart; older ones are offered. */
 const RESUME_WITHIN_MS = 10 * 60_000;

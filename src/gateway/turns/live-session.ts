@@ -30,8 +30,7 @@ import {
   type Outcome,
   sayBeforeQuestion,
 } from './finish-turn.ts';
-import { type CutOff, examine, ResumedTurn } from './resume.ts';
-import { type TakenUp, takeUp } from './take-up.ts';
+import { type CutOff, examine, ResumedTurn, type TakenUp, takeUp } from './resume.ts';
 import { decided, type JournalEntry, type TurnJournal, type TurnNotes } from './turn-journal.ts';
 import type { TurnSlots } from './turn-queue.ts';
 import { TurnQueue, type TurnQueuePort } from './turn-queue.ts';

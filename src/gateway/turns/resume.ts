@@ -13,8 +13,11 @@ import type {
 import { AnswerText } from '../agent/answer-text.ts';
 import type { AgentQuestion, AskQuestion } from '../agent/question.ts';
 import { endText } from '../agent/turn-end.ts';
+import type { Decide } from '../decisions.ts';
 import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import { shownCall } from '../questions/wording.ts';
+import type { InboxItem } from '../receive/inbox.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
 import {
   type CallFate,
   type CutFacts,
@@ -56,13 +59,13 @@ export interface CutOff {
 }
 
 /** A message of the turn; `steered`: it was handed to the turn while that ran. */
-export interface CutMessage {
+interface CutMessage {
   readonly id: string;
   readonly text: string;
   readonly steered: boolean;
 }
 
-export interface ExamineOptions {
+interface ExamineOptions {
   readonly journal: Pick<TurnJournal, 'notes'>;
   readonly mode: ResumeMode;
   readonly now: number;
@@ -122,7 +125,7 @@ function fateOf({ id }: CutCall, { ended, decided, guarded }: TurnNotes): CallFa
   return decision === 'deny' ? 'refused' : 'cut';
 }
 
-export interface ResumeParts {
+interface ResumeParts {
   /** Of the message, or the task. */
   readonly id: string;
   /** How people are asked whether it continues. Default: after a restart. */
@@ -302,4 +305,65 @@ function resultOf(
       if (found === undefined) return { text: `This call ${UNKNOWN}`, isError: true };
       return { text: `This call ${LOOKED} ${found}`, isError: true };
   }
+}
+
+/** Takes a turn up again that was cut off: after a restart, or because the machine where it ran is gone. */
+
+/** The session in which the turn was. */
+interface CutSession {
+  readonly session: SessionRecord;
+  examine(items: readonly InboxItem[]): Promise<CutOff>;
+  settleCut(item: InboxItem, said: string, to: InboxItem): Promise<void>;
+  resume(item: InboxItem, cut: CutOff, question?: ChatText): void;
+}
+
+/** The turn continues with `current`; `later` messages wait behind it, `unclear` ones cannot be continued. */
+export interface TakenUp {
+  readonly current: InboxItem;
+  readonly later: readonly InboxItem[];
+  readonly unclear: readonly InboxItem[];
+}
+
+/**
+ * `items`: all messages of the turn without an outcome, those that the model took first. `question`: how people are asked
+ * whether it continues. Undefined: it cannot.
+ */
+export async function takeUp(
+  live: CutSession,
+  items: readonly InboxItem[],
+  decide: Decide,
+  question?: ChatText,
+): Promise<TakenUp | undefined> {
+  const cut = await live.examine(items);
+  const { kind, code, reason } = cut.decision;
+  if (kind === 'report') return undefined;
+  const at = Math.max(
+    0,
+    cut.taken.findLastIndex((each) => each !== undefined),
+  );
+  const current = items[at];
+  if (current === undefined) return undefined;
+  for (const [i, item] of items.slice(0, at).entries())
+    await live.settleCut(item, saidTo(cut, cut.taken[i]), current);
+  const { session } = live;
+  decide({
+    what: 'turn',
+    kind: 'resumed',
+    code,
+    reason: kind === 'ask' ? `asking whether to continue: ${reason}` : reason,
+    platform: session.chat.platform,
+    chatId: session.chat.chatId,
+    senderId: current.message.sender.id,
+    sessionId: session.id,
+    id: current.id,
+  });
+  live.resume(current, cut, question);
+  // What a template has made of a later message is not recognized: the model may have seen it.
+  const unclear = ({ message }: InboxItem): boolean => message.text.startsWith('/');
+  const rest = items.slice(at + 1);
+  return { current, later: rest.filter((each) => !unclear(each)), unclear: rest.filter(unclear) };
+}
+
+function saidTo({ messages }: CutOff, place: number | undefined): string {
+  return place === undefined ? '' : (messages[place]?.said ?? '');
 }

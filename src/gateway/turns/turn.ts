@@ -5,8 +5,7 @@ import { failedEnd, isGone } from '../agent/turn-end.ts';
 import { say } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { type AbortReason, type Outcome, outcomeOf } from './finish-turn.ts';
-import type { ResumedEnd, ResumedTurn } from './resume.ts';
-import type { TakenUp } from './take-up.ts';
+import type { ResumedEnd, ResumedTurn, TakenUp } from './resume.ts';
 
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
