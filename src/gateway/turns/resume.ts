@@ -18,6 +18,7 @@ import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.
 import { shownCall } from '../questions/wording.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
+import type { JournalEntry, TurnJournal, TurnNotes } from './turn-journal.ts';
 import {
   type CallFate,
   type CutFacts,
@@ -25,8 +26,7 @@ import {
   type ResumeDecision,
   type ResumeMode,
   takenBy,
-} from './resume-decision.ts';
-import type { JournalEntry, TurnJournal, TurnNotes } from './turn-journal.ts';
+} from './turn-journal.ts';
 
 const CONTINUE = 'Continue';
 const LOOK = 'Look first';

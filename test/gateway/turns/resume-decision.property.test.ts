@@ -6,7 +6,7 @@ import {
   decideResume,
   type ResumeMode,
   takenBy,
-} from '../../../src/gateway/turns/resume-decision.ts';
+} from '../../../src/gateway/turns/turn-journal.ts';
 
 const fate = fc.constantFrom<CallFate>('ended', 'refused', 'undecided', 'cut');
 const facts: fc.Arbitrary<CutFacts> = fc.record({
