@@ -8,7 +8,7 @@ import type {
 import { type CallClass, classifyCall } from '../agents/approval/classify.ts';
 import type { ApprovalReply } from '../agents/approval/wire.ts';
 import type { ToolCall } from '../gateway/agent/question.ts';
-import { canonicalJson, freezeDeep, toolHash } from '../gateway/agent/tool-hash.ts';
+import { canonicalJson, freezeDeep, toolHash } from '../gateway/agent/question.ts';
 
 /** `ask` resolves with the answer; undefined: no one answered. */
 export async function guardCall(

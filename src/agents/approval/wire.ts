@@ -3,7 +3,7 @@
  * way of running pi carries already. The title tells them from the dialogs of other extensions.
  */
 import type { ApprovalDecision, ToolCall } from '../../gateway/agent/question.ts';
-import { toolHash } from '../../gateway/agent/tool-hash.ts';
+import { toolHash } from '../../gateway/agent/question.ts';
 
 export const APPROVAL_TITLE = 'pi-gateway-tui/approval/1';
 

@@ -15,8 +15,7 @@ import type {
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
-import { type AskQuestion, nobodyToAsk } from '../../gateway/agent/question.ts';
-import { canonicalJson, toolHash } from '../../gateway/agent/tool-hash.ts';
+import { type AskQuestion, canonicalJson, nobodyToAsk, toolHash } from '../../gateway/agent/question.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/agent-input.ts';

@@ -1,6 +1,8 @@
 /**
  * Port: a question that an agent puts to the people behind a conversation, and that blocks it until it is answered.
  */
+
+import { createHash } from 'node:crypto';
 import type { ChatText } from '../language/chat-text.ts';
 
 /** The name under which the gateway asks before files of an answer leave. */
@@ -71,3 +73,33 @@ export type AskQuestion = (question: AgentQuestion, signal: AbortSignal) => Prom
 /** No one can be asked. */
 export const nobodyToAsk: AskQuestion = () =>
   Promise.resolve({ type: 'cancelled', reason: 'there is no one to ask' });
+
+/** JSON with sorted keys: equal values have equal texts. */
+export function canonicalJson(value: unknown, indent?: number): string {
+  return JSON.stringify(sorted(value), undefined, indent) ?? 'null';
+}
+
+/** What an approval is bound to: the name of the tool and its exact arguments. */
+export function toolHash(tool: string, argumentsJson: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([tool, argumentsJson]))
+    .digest('hex');
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
+}
+
+/** Nothing can change the arguments anymore: anyone who tries gets an error, and pi does not run the tool then. */
+export function freezeDeep<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) freezeDeep(inner);
+  return value;
+}

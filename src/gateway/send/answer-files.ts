@@ -3,8 +3,13 @@ import { dirname, join, sep } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import type { Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';
-import { type AskQuestion, SEND_FILE_TOOL, type ToolCall } from '../agent/question.ts';
-import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
+import {
+  type AskQuestion,
+  canonicalJson,
+  SEND_FILE_TOOL,
+  type ToolCall,
+  toolHash,
+} from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { raw, recognized, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';

@@ -1,8 +1,7 @@
 /** Which limit an operator means to raise. Pure. */
 import { GatewayError } from '../../base/errors.ts';
 import type { ModelCall } from '../agent/agent.ts';
-import { RAISE_LIMIT_TOOL, type ToolCall } from '../agent/question.ts';
-import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
+import { canonicalJson, RAISE_LIMIT_TOOL, type ToolCall, toolHash } from '../agent/question.ts';
 import { isPlatform } from '../model.ts';
 import type { Applied } from './ledger.ts';
 import {

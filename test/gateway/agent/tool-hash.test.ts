@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readReply, readRequest, writeApproval } from '../../../src/agents/approval/wire.ts';
-import { canonicalJson, freezeDeep, toolHash } from '../../../src/gateway/agent/tool-hash.ts';
+import { canonicalJson, freezeDeep, toolHash } from '../../../src/gateway/agent/question.ts';
 
 describe('what an approval is bound to', () => {
   it('is the same for equal arguments, whatever their order', () => {
