@@ -1,8 +1,8 @@
 import { type ChatText, recognized, say } from '../language/chat-text.ts';
-import type { TurnEnd, TurnFailureCode } from './agent.ts';
+import type { AgentEvent, TurnEnd, TurnFailureCode } from './agent.ts';
 
 /** How far the turn had come when it failed; decides whether a queue may try it again. */
-export interface FailureFacts {
+interface FailureFacts {
   readonly reachedModel: boolean;
   /** Default: false. */
   readonly retryable?: boolean;
@@ -64,4 +64,18 @@ export function stoppedEnd(reachedModel: boolean): TurnEnd {
     'Send the message again once the gateway is running.',
     { reachedModel, retryable: !reachedModel },
   );
+}
+
+/** The text of a turn, as it grows. */
+export class AnswerText {
+  text = '';
+  #break = false;
+
+  take(event: AgentEvent): void {
+    if (event.type === 'text_end') this.#break = true;
+    if (event.type !== 'text_delta') return;
+    // A new message of the assistant begins a new paragraph.
+    this.text += this.#break && this.text !== '' ? `\n\n${event.delta}` : event.delta;
+    this.#break = false;
+  }
 }

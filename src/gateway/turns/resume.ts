@@ -10,9 +10,8 @@ import type {
   Resumption,
   TurnEnd,
 } from '../agent/agent.ts';
-import { AnswerText } from '../agent/answer-text.ts';
 import type { AgentQuestion, AskQuestion } from '../agent/question.ts';
-import { endText } from '../agent/turn-end.ts';
+import { AnswerText, endText } from '../agent/turn-end.ts';
 import type { Decide } from '../decisions.ts';
 import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import { shownCall } from '../questions/wording.ts';

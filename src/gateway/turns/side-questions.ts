@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
 import type { AgentEvent, AgentInput, Conversation, ReserveCall } from '../agent/agent.ts';
-import { AnswerText } from '../agent/answer-text.ts';
-import { endText } from '../agent/turn-end.ts';
+import { AnswerText, endText } from '../agent/turn-end.ts';
 import type { Core } from '../core.ts';
 import { ChatError } from '../language/chat-error.ts';
 import { type ChatText, SILENCE, say } from '../language/chat-text.ts';
