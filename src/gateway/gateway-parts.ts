@@ -5,7 +5,7 @@ import { defined } from '../base/defined.ts';
 import { messageOf } from '../base/errors.ts';
 import { Access } from './access/access.ts';
 import { AdapterManager } from './adapter-manager.ts';
-import { interactivePi } from './agent/interactive.ts';
+import { interactivePi } from './agent/pi-command.ts';
 import { sessionFileFor } from './agent/session-file.ts';
 import type { Backups } from './backup/backups.ts';
 import { Bindings } from './bindings/bindings.ts';

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
-import { sharesFiles } from '../agent/command-line.ts';
+import { sharesFiles } from '../agent/pi-command.ts';
 import type { Config } from './schema.ts';
 
 /** One host of `agent.hosts` with its defaults. */
