@@ -2,7 +2,7 @@
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import { DATA_VARIABLE } from '../agents/approval/place.ts';
 import { GatewayError } from '../base/errors.ts';
-import { isObject } from '../gateway/agent/record.ts';
+import { isObject } from '../gateway/agent/pi-files.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import { ownIdentity } from '../store/process-identity.ts';

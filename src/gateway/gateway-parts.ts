@@ -6,7 +6,7 @@ import { messageOf } from '../base/errors.ts';
 import { Access } from './access/access.ts';
 import { AdapterManager } from './adapter-manager.ts';
 import { interactivePi } from './agent/pi-command.ts';
-import { sessionFileFor } from './agent/session-file.ts';
+import { sessionFileFor } from './agent/pi-files.ts';
 import type { Backups } from './backup/backups.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';

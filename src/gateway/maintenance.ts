@@ -2,7 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Audit } from './access/audit.ts';
-import { sessionFileFor, sessionStem } from './agent/session-file.ts';
+import { sessionFileFor, sessionStem } from './agent/pi-files.ts';
 import type { Core } from './core.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Outbox } from './send/outbox.ts';

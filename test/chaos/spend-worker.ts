@@ -12,7 +12,7 @@ import { reportedIn } from '../../src/agents/spending/reported.ts';
 import { SPENDING_TITLE } from '../../src/agents/spending/wire.ts';
 import { systemClock } from '../../src/base/async.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { numberAt, objectAt, type PiRecord, stringAt } from '../../src/gateway/agent/record.ts';
+import { numberAt, objectAt, type PiRecord, stringAt } from '../../src/gateway/agent/pi-files.ts';
 import { EventStream } from '../../src/gateway/events.ts';
 import { SESSION_MIGRATIONS } from '../../src/gateway/schema.ts';
 import { readLimits } from '../../src/gateway/spending/limit.ts';

@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { listAt, numberAt, stringAt } from '../../src/gateway/agent/record.ts';
+import { listAt, numberAt, stringAt } from '../../src/gateway/agent/pi-files.ts';
 import type { WorkerJob } from './spend-worker.ts';
 
 export interface SpendRun {

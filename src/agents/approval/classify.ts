@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, resolve } from 'node:path';
-import { piPath, piReadPaths } from '../../gateway/agent/pi-path.ts';
+import { piPath, piReadPaths } from '../../gateway/agent/pi-files.ts';
 import { holdsSecrets, isWithin, type Located, locate } from './place.ts';
 
 /**

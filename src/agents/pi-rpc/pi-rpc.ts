@@ -5,7 +5,7 @@ import { defined } from '../../base/defined.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gateway/agent/agent.ts';
 import { commandLine, placesFolder, resolvePiCommand, sharesFiles } from '../../gateway/agent/pi-command.ts';
-import { sessionFileFor } from '../../gateway/agent/session-file.ts';
+import { sessionFileFor } from '../../gateway/agent/pi-files.ts';
 import { ALIVE_MS, START_TIMEOUT_MS } from '../pi/backend.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/log.ts';
-import { objectAt, type PiRecord, parseRecord } from '../../gateway/agent/record.ts';
+import { objectAt, type PiRecord, parseRecord } from '../../gateway/agent/pi-files.ts';
 import { LineChild } from '../pi/child.ts';
 import { oneLine } from '../pi/diagnosis.ts';
 import { type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';

@@ -1,5 +1,5 @@
 import type { AgentWord } from '../../gateway/agent/agent.ts';
-import { listAt, stringAt } from '../../gateway/agent/record.ts';
+import { listAt, stringAt } from '../../gateway/agent/pi-files.ts';
 import { oneLine } from '../pi/diagnosis.ts';
 import type { RpcLink } from './rpc-link.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ExtensionUIContext, ExtensionUIDialogOptions } from '@earendil-works/pi-coding-agent';
-import { type PiRecord, stringAt } from '../../gateway/agent/record.ts';
+import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 
 /** Carries the questions of a session's extensions to the gateway, as pi's RPC mode does. */
 export class HostDialogs {

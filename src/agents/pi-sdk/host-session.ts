@@ -3,7 +3,7 @@ import type { AgentSession, AgentSessionEvent } from '@earendil-works/pi-coding-
 import { settlesWithin } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
-import { listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
+import { listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { leftOut } from '../pi/equipment.ts';
 import type { HostDialogs } from './host-dialogs.ts';
 import type { HostServices } from './host-services.ts';

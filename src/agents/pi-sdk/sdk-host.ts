@@ -4,7 +4,7 @@
  */
 import { enableCompileCache } from 'node:module';
 import { messageOf } from '../../base/errors.ts';
-import type { PiRecord } from '../../gateway/agent/record.ts';
+import type { PiRecord } from '../../gateway/agent/pi-files.ts';
 import { LineSplitter } from '../pi/jsonl.ts';
 import { type GuardedSession, guardedSession } from '../spending/guard-runtime.ts';
 import { SPENDING_TITLE, writeSpending } from '../spending/wire.ts';

@@ -1,4 +1,4 @@
-import { isObject, type PiRecord, parseRecord } from '../../gateway/agent/record.ts';
+import { isObject, type PiRecord, parseRecord } from '../../gateway/agent/pi-files.ts';
 
 /** What the host needs to start or resume a session. */
 export interface OpenSession {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../base/errors.ts';
 import type { AgentControl, Undone } from '../../gateway/agent/agent.ts';
-import { listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
+import { listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/pi-files.ts';
 import { endText } from '../../gateway/agent/turn-end.ts';
 import { ChatError } from '../../gateway/language/chat-error.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';

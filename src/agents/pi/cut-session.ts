@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import { openRegular } from '../../base/files.ts';
 import type { CutCall, CutTurn, Resumption } from '../../gateway/agent/agent.ts';
-import { canonicalJson } from '../../gateway/agent/question.ts';
 import {
   contentText,
   listAt,
@@ -14,7 +13,8 @@ import {
   type PiRecord,
   parseRecord,
   stringAt,
-} from '../../gateway/agent/record.ts';
+} from '../../gateway/agent/pi-files.ts';
+import { canonicalJson } from '../../gateway/agent/question.ts';
 
 /** Names the entries that continue a turn. */
 export const RESUME_TYPE = 'pi-gateway-tui/resume';

@@ -1,11 +1,11 @@
 import { defined } from '../../base/defined.ts';
+import { listAt, numberAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import {
   type AgentAnswer,
   type AgentQuestion,
   type AskQuestion,
   nobodyToAsk,
 } from '../../gateway/agent/question.ts';
-import { listAt, numberAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
 import { APPROVAL_TITLE, readRequest, writeApproval } from '../approval/wire.ts';
 import type { PiLink } from './link.ts';
 

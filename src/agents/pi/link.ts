@@ -1,4 +1,4 @@
-import type { PiRecord } from '../../gateway/agent/record.ts';
+import type { PiRecord } from '../../gateway/agent/pi-files.ts';
 
 /** Why a link is gone. */
 export interface LinkEnd {

@@ -1,7 +1,7 @@
 import { settlesWithin } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
-import { objectAt, stringAt } from '../../gateway/agent/record.ts';
+import { objectAt, stringAt } from '../../gateway/agent/pi-files.ts';
 import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { CallMeter } from '../spending/call-meter.ts';
 import type { PiBackend } from './backend.ts';

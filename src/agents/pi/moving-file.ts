@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import type { Resumption, TurnEnd } from '../../gateway/agent/agent.ts';
-import { movedSessionFile } from '../../gateway/agent/session-file.ts';
+import { movedSessionFile } from '../../gateway/agent/pi-files.ts';
 import { bytesOf, completeFile, isAbsent } from './cut-session.ts';
 
 export interface Copy {

@@ -1,4 +1,4 @@
-import type { PiRecord } from '../../gateway/agent/record.ts';
+import type { PiRecord } from '../../gateway/agent/pi-files.ts';
 import { type LinkEnd, LinkLost, PiRefusal } from './link.ts';
 
 interface Pending {

@@ -6,7 +6,7 @@ import {
   objectAt,
   type PiRecord,
   stringAt,
-} from '../../gateway/agent/record.ts';
+} from '../../gateway/agent/pi-files.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ReportedEvent } from '../../gateway/bindings/wire.ts';
 import { type ChatText, say } from '../../gateway/language/chat-text.ts';

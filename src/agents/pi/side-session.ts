@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { defined } from '../../base/defined.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
-import { objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/record.ts';
+import { objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 
 /** Two at work in one directory get in each other's way: a question next to the conversation only reads. */
 const ASIDE_TOOLS: readonly string[] = ['read', 'grep', 'find', 'ls'];

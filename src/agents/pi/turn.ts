@@ -1,7 +1,7 @@
 import { pause } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AgentEvent, AgentInput, TurnEnd, TurnRecord } from '../../gateway/agent/agent.ts';
-import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
+import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { abortedEnd } from '../../gateway/agent/turn-end.ts';
 import { RESUME_COMMAND } from './cut-session.ts';
 import { lostTurn, refusedPrompt } from './failures.ts';

@@ -6,7 +6,7 @@ import {
   type Reservation,
   type ReserveCall,
 } from '../../gateway/agent/agent.ts';
-import { type PiRecord, stringAt } from '../../gateway/agent/record.ts';
+import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import type { PiLink } from '../pi/link.ts';
 import { readSpending, SPENDING_TITLE, type SpendingRequest, writeSpending } from './wire.ts';
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
 import type { ModelUse } from '../../gateway/agent/agent.ts';
-import { isObject, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
+import { isObject, numberAt, objectAt, stringAt } from '../../gateway/agent/pi-files.ts';
 import { InputBound, reportedInput } from './input-bound.ts';
 import { nameOf, outputBound, priceOf, shrinks } from './model-bound.ts';
 import { chargeOf, markAnswer } from './reported.ts';

@@ -4,7 +4,7 @@
  * instructions that providers add for tools are covered by the JSON around the text and by a margin.
  */
 import { createHash } from 'node:crypto';
-import { isObject, listAt, numberAt } from '../../gateway/agent/record.ts';
+import { isObject, listAt, numberAt } from '../../gateway/agent/pi-files.ts';
 import { RESERVED_AS } from './wire.ts';
 
 /** What providers add on their own: Anthropic's instructions for tools are the longest known (fewer than 900). */

@@ -1,6 +1,6 @@
 /** What a model can cost at most, and how long its answer can be. Pure. */
 import type { CallPrice } from '../../gateway/agent/agent.ts';
-import { isObject, listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
+import { isObject, listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/pi-files.ts';
 
 /** pi's largest thinking budget, which some providers add to what was asked for. */
 const THINKING_TOKENS = 16_384;

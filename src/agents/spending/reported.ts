@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { openRegular } from '../../base/files.ts';
 import type { ModelUse } from '../../gateway/agent/agent.ts';
-import { isObject, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/record.ts';
+import { isObject, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { reportedInput } from './input-bound.ts';
 import { RESERVED_AS } from './wire.ts';
 

@@ -3,7 +3,7 @@
  * way of running pi carries already. The title tells them from the dialogs of extensions.
  */
 import type { CallPrice, ModelCall, ModelUse } from '../../gateway/agent/agent.ts';
-import { isObject } from '../../gateway/agent/record.ts';
+import { isObject } from '../../gateway/agent/pi-files.ts';
 
 export const SPENDING_TITLE = 'pi-gateway-tui/spending/1';
 

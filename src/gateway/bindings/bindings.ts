@@ -9,6 +9,7 @@ import {
   processIdentityOf,
 } from '../../store/process-identity.ts';
 import type { Agent } from '../agent/agent.ts';
+import { findPiSession, piSessionFolders } from '../agent/pi-files.ts';
 import type { Core } from '../core.ts';
 import { raw, say } from '../language/chat-text.ts';
 import type { ChatRef } from '../model.ts';
@@ -20,7 +21,6 @@ import type { SessionView } from '../sessions/session-view.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import { boundKey } from '../sessions/sessions.ts';
 import { type BoundPlace, boundSession, parseStored, type Stored } from './bound-session.ts';
-import { findPiSession, piSessionFolders } from './find-session.ts';
 import { type MoveOutDeps, moveLate, moveOut } from './move-out.ts';
 import { Terminal } from './terminal.ts';
 import type { Orders, OrdersSeen, Report, TerminalLease, TerminalPi } from './wire.ts';

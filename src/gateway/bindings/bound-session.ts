@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isObject } from '../agent/record.ts';
+import { isObject } from '../agent/pi-files.ts';
 import type { ChatRef } from '../model.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import { boundKey } from '../sessions/sessions.ts';

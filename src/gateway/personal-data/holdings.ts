@@ -1,6 +1,6 @@
 /** What is kept about one person: ids of rows and paths, from the stores and the data directory. */
 import { existsSync } from 'node:fs';
-import { sessionFileFor } from '../agent/session-file.ts';
+import { sessionFileFor } from '../agent/pi-files.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import { type Kept, type OwnSession, type SharedSession, sessionsOf } from './own-sessions.ts';
 import { findPerson, IN, isChatOf, json, type Person, type Stores, senderKeys, strings } from './person.ts';

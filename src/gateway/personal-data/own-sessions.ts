@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
-import { sessionFileFor } from '../agent/session-file.ts';
+import { sessionFileFor } from '../agent/pi-files.ts';
 import type { ChatRef } from '../model.ts';
 import { isBoundKey } from '../sessions/sessions.ts';
 import { IN, isChatOf, json, type Person, type Stores, senderKeys, strings } from './person.ts';

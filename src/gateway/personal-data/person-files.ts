@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
-import { sessionStem } from '../agent/session-file.ts';
+import { sessionStem } from '../agent/pi-files.ts';
 import { fileTag, type Person } from './person.ts';
 
 /** Files with more after the name, and sessions of pi that were branched off one of these. */

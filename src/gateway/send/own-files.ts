@@ -5,8 +5,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { openRegular } from '../../base/files.ts';
-import { piPath } from '../agent/pi-path.ts';
-import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../agent/record.ts';
+import { listAt, objectAt, type PiRecord, parseRecord, piPath, stringAt } from '../agent/pi-files.ts';
 import type { FileOrigin } from './file-policy.ts';
 
 /** One tool call that may have written files, with the time that it took. */

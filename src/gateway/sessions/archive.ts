@@ -2,7 +2,7 @@
 
 import { openRegular } from '../../base/files.ts';
 import type { Database, Row } from '../../store/database.ts';
-import { contentText, listAt, objectAt, parseRecord, stringAt } from '../agent/record.ts';
+import { contentText, listAt, objectAt, parseRecord, stringAt } from '../agent/pi-files.ts';
 import type { Core } from '../core.ts';
 import type { TranscriptEntry } from '../model.ts';
 import { gramsOf, isCut, MSG_INDEX, runsIn, saidIn } from './said.ts';

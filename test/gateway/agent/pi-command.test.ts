@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEnvironment } from '../../../src/base/environment.ts';
 import { bundledPi, hostPi, resolvePiCommand } from '../../../src/gateway/agent/pi-command.ts';
-import { sessionFileFor } from '../../../src/gateway/agent/session-file.ts';
+import { sessionFileFor } from '../../../src/gateway/agent/pi-files.ts';
 
 describe('the command that starts pi', () => {
   let folder = '';

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isWithin, locate } from '../../../src/agents/approval/place.ts';
-import { piPath, piReadPaths } from '../../../src/gateway/agent/pi-path.ts';
+import { piPath, piReadPaths } from '../../../src/gateway/agent/pi-files.ts';
 import { tries } from '../../support/tries.ts';
 
 interface Resolver {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sessionFileFor } from '../../../src/gateway/agent/session-file.ts';
+import { sessionFileFor } from '../../../src/gateway/agent/pi-files.ts';
 import { ADA, Rig } from '../rig.ts';
 
 const BOB = '7002';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
-import { sessionFileFor } from '../../../src/gateway/agent/session-file.ts';
+import { sessionFileFor } from '../../../src/gateway/agent/pi-files.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { Archive, matchOf } from '../../../src/gateway/sessions/archive.ts';
 import { keepLine } from '../../../src/gateway/sessions/said.ts';
