@@ -1,7 +1,7 @@
 /** What a notice is, and how it reads. */
 import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import { fencedText, visible } from '../questions/visible.ts';
+import { fencedText, visible } from '../questions/dialog.ts';
 
 export type NoticeKind = 'pairing' | 'approval' | 'adapter' | 'disk' | 'limit' | 'agent' | 'start';
 

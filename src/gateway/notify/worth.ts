@@ -11,7 +11,7 @@ import {
   PLATFORM_NAMES,
 } from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
-import { fenced, fencedText, visible } from '../questions/visible.ts';
+import { fenced, fencedText, visible } from '../questions/dialog.ts';
 import { callText, isFile } from '../questions/wording.ts';
 import { wallTime } from '../time-zone.ts';
 import { type Notice, wholeOr } from './notice.ts';

@@ -3,8 +3,7 @@ import type { Actor } from '../access/audit.ts';
 import type { AgentAnswer, ApprovalDecision } from '../agent/question.ts';
 import { type ChatText, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
-import type { Dialog } from './dialog.ts';
-import type { Miss } from './dialog-book.ts';
+import type { Dialog, Miss } from './dialog.ts';
 import type { Dialogs } from './dialogs.ts';
 import { readAddress, readAnswer } from './reading.ts';
 import {

@@ -2,9 +2,9 @@ import type { Core } from '../core.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { tellTurn } from '../send/tell-turn.ts';
-import { Approvals } from './approvals.ts';
 import { ChatAnswers } from './chat-answers.ts';
 import type { Dialog } from './dialog.ts';
+import { Approvals } from './dialog.ts';
 import { Dialogs, type DialogVoice } from './dialogs.ts';
 import { choicesOf, closedNotice, closedText, endLine, questionText, withButtons } from './wording.ts';
 

@@ -9,17 +9,18 @@ import { ChatError } from '../language/chat-error.ts';
 import { say } from '../language/chat-text.ts';
 import type { ChatRef, DialogOutcome, DialogView } from '../model.ts';
 import type { TurnNotes } from '../turns/turn-journal.ts';
-import type { Approvals } from './approvals.ts';
+import type { Approvals } from './dialog.ts';
 import {
   type Addressee,
+  CLOSED_KEPT,
   type ClosedDialog,
   type Dialog,
+  DialogBook,
   dialogView,
   outcomeOf,
   randomId,
   sameRoom,
 } from './dialog.ts';
-import { CLOSED_KEPT, DialogBook } from './dialog-book.ts';
 
 /** A question that was open when the gateway ended: no one waits for its answer anymore. */
 interface LostDialog extends ClosedDialog {

@@ -3,8 +3,8 @@ import { type AgentAnswer, type AgentQuestion, SEND_FILE_TOOL } from '../agent/q
 import { type ChatText, joined, raw, recognized, say } from '../language/chat-text.ts';
 import type { ChatRef, Sender } from '../model.ts';
 import type { ClosedDialog, Dialog } from './dialog.ts';
+import { fenced, fencedText, visible } from './dialog.ts';
 import type { QuestionEnd } from './dialogs.ts';
-import { fenced, fencedText, visible } from './visible.ts';
 
 /** Of a tool call in a chat; the operator's console shows all of it. */
 const SHOWN_CHARS = 3000;

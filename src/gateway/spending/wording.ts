@@ -1,7 +1,7 @@
 /** What people read about limits. Pure. */
 import { type ChatText, joined, moment, raw, say } from '../language/chat-text.ts';
 import type { Notice } from '../notify/notice.ts';
-import { visible } from '../questions/visible.ts';
+import { visible } from '../questions/dialog.ts';
 import { type Applied, type Decision, shareOf } from './ledger.ts';
 import { type Amount, NANO, type SpendLimit } from './limit.ts';
 import type { Per } from './window.ts';

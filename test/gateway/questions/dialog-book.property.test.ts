@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import type { Dialog } from '../../../src/gateway/questions/dialog.ts';
-import { DialogBook } from '../../../src/gateway/questions/dialog-book.ts';
+import { DialogBook, visible } from '../../../src/gateway/questions/dialog.ts';
 import { readAddress, readAnswer } from '../../../src/gateway/questions/reading.ts';
-import { visible } from '../../../src/gateway/questions/visible.ts';
 
 const chatOf = (chatId: string): ChatRef => ({ platform: 'telegram', accountId: 'default', chatId });
 const PEOPLE = ['ada', 'bob', 'eve'] as const;
