@@ -14,7 +14,7 @@ import { createCores, type GatewayDeps } from './core.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { createNotify } from './notify/create.ts';
-import { createDialogs } from './questions/create.ts';
+import { createDialogs } from './questions/chat-answers.ts';
 import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/agent-input.ts';
 import { AgentWords, ChatCommands, execute, menuIn, menusFor } from './receive/commands/chat-commands.ts';

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
+import { readAddress, readAnswer } from '../../../src/gateway/questions/chat-answers.ts';
 import type { Dialog } from '../../../src/gateway/questions/dialog.ts';
 import { DialogBook, visible } from '../../../src/gateway/questions/dialog.ts';
-import { readAddress, readAnswer } from '../../../src/gateway/questions/reading.ts';
 
 const chatOf = (chatId: string): ChatRef => ({ platform: 'telegram', accountId: 'default', chatId });
 const PEOPLE = ['ada', 'bob', 'eve'] as const;

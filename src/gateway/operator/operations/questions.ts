@@ -2,8 +2,8 @@
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { AgentAnswer } from '../../agent/question.ts';
+import { readAnswer } from '../../questions/chat-answers.ts';
 import type { Dialog } from '../../questions/dialog.ts';
-import { readAnswer } from '../../questions/reading.ts';
 import { answeredText } from '../../questions/wording.ts';
 import { isQuestionName, questionId } from './names.ts';
 import { Id, operation } from './operation.ts';
