@@ -1,10 +1,7 @@
 /** The source of keys and values: every other language has exactly these. */
 
 import { commands } from './commands.ts';
-import { limits } from './limits.ts';
-import { notices } from './notices.ts';
-import { owner } from './owner.ts';
-import { questions } from './questions.ts';
+import { limits, notices, owner, questions } from './questions.ts';
 import { schedules } from './schedules.ts';
 import { tasks } from './tasks.ts';
 import { things } from './things.ts';
