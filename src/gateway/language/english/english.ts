@@ -1,10 +1,7 @@
 /** The source of keys and values: every other language has exactly these. */
 
-import { commands } from './commands.ts';
+import { commands, schedules, tasks, things } from './commands.ts';
 import { limits, notices, owner, questions } from './questions.ts';
-import { schedules } from './schedules.ts';
-import { tasks } from './tasks.ts';
-import { things } from './things.ts';
 
 /** Access, pairing, and messages that are not accepted. */
 const access = {
