@@ -4,10 +4,9 @@
  */
 
 import { writeTime, writeTimeIn } from '../time-zone.ts';
-import { type MessageKey, messageIn, readEnglish } from './catalogues.ts';
 import { english } from './english/english.ts';
 import { formatMessage } from './icu.ts';
-import { type Language, LOCALES } from './languages.ts';
+import { type Language, LOCALES, type MessageKey, messageIn, readEnglish } from './languages.ts';
 
 /** Languages without blanks between sentences. */
 const UNSPACED: ReadonlySet<Language> = new Set(['zh', 'ja']);

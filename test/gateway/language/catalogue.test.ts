@@ -1,7 +1,6 @@
 /** Every language has every message, with the same values and the plural forms that its grammar needs. */
 
 import { describe, expect, it } from 'vitest';
-import { loadCatalogue, type MessageKey } from '../../../src/gateway/language/catalogues.ts';
 import { ChatError } from '../../../src/gateway/language/chat-error.ts';
 import {
   fromStored,
@@ -14,7 +13,14 @@ import {
 } from '../../../src/gateway/language/chat-text.ts';
 import { english } from '../../../src/gateway/language/english/english.ts';
 import { formatMessage, type Piece, parseMessage } from '../../../src/gateway/language/icu.ts';
-import { LANGUAGES, LOCALES, languageOf, readLanguage } from '../../../src/gateway/language/languages.ts';
+import {
+  LANGUAGES,
+  LOCALES,
+  languageOf,
+  loadCatalogue,
+  type MessageKey,
+  readLanguage,
+} from '../../../src/gateway/language/languages.ts';
 
 const keys = Object.keys(english) as MessageKey[];
 

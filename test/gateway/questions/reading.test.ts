@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
-import { loadCatalogue } from '../../../src/gateway/language/catalogues.ts';
 import { say } from '../../../src/gateway/language/chat-text.ts';
-import { LANGUAGES } from '../../../src/gateway/language/languages.ts';
+import { LANGUAGES, loadCatalogue } from '../../../src/gateway/language/languages.ts';
 import { readAnswer } from '../../../src/gateway/questions/chat-answers.ts';
 
 it('reads yes, no and the words of a choice as they were shown, in every language', async () => {
