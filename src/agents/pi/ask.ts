@@ -1,7 +1,6 @@
 import { withDeadline } from '../../base/async.ts';
 import type { PiRecord } from '../../gateway/agent/pi-files.ts';
-import { ChatError } from '../../gateway/language/chat-error.ts';
-import { say } from '../../gateway/language/chat-text.ts';
+import { ChatError, say } from '../../gateway/language/chat-text.ts';
 import type { LiveSession } from './live-session.ts';
 
 /** An answer of pi that only reads or sets something. */

@@ -10,8 +10,7 @@ import type {
 } from '../agent/agent.ts';
 import { type AgentAnswer, nobodyToAsk } from '../agent/question.ts';
 import { failedEnd } from '../agent/turn-end.ts';
-import { ChatError } from '../language/chat-error.ts';
-import { type ChatText, say } from '../language/chat-text.ts';
+import { ChatError, type ChatText, say } from '../language/chat-text.ts';
 import type { NumberedOrder, Order, Orders, OrdersSeen, Report } from './wire.ts';
 
 interface Run {

@@ -3,6 +3,7 @@
  * when the reader is known; a string of our own is none, so that nothing can be said in English alone.
  */
 
+import { GatewayError, type GatewayErrorOptions } from '../../base/errors.ts';
 import { writeTime, writeTimeIn } from '../time-zone.ts';
 import { english } from './english/english.ts';
 import { formatMessage } from './icu.ts';
@@ -183,4 +184,23 @@ export function sentence(text: ChatText): ChatText {
 function finished(text: string): string {
   const capital = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…。！？]["')\]»”」）]?$/u.test(capital) ? capital : `${capital.replace(/[\s:;,-]+$/, '')}.`;
+}
+
+interface ChatErrorOptions extends Omit<GatewayErrorOptions, 'hint'> {
+  /** What the person can do. */
+  readonly hint?: ChatText;
+}
+
+/** A failure that people in chats read in their language; everyone else reads it in English. */
+export class ChatError extends GatewayError {
+  /** For the chat: what happened, and what to do. */
+  readonly text: ChatText;
+
+  constructor(code: string, message: ChatText, { hint, ...options }: ChatErrorOptions = {}) {
+    super(code, message.in('en'), {
+      ...options,
+      ...(hint === undefined ? {} : { hint: hint.in('en') }),
+    });
+    this.text = joined([sentence(message), ...(hint === undefined ? [] : [hint])], ' ');
+  }
 }

@@ -1,7 +1,6 @@
 import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import { ChatError } from '../language/chat-error.ts';
-import { say } from '../language/chat-text.ts';
+import { ChatError, say } from '../language/chat-text.ts';
 import type { Platform, ScheduleView } from '../model.ts';
 import type { TaskRecord } from '../tasks/task-record.ts';
 import { type ConfigSchedule, followConfig } from './config-entries.ts';

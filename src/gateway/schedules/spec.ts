@@ -1,7 +1,6 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { ChatError } from '../language/chat-error.ts';
-import { type ChatText, raw, say } from '../language/chat-text.ts';
+import { ChatError, type ChatText, raw, say } from '../language/chat-text.ts';
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../store/database.ts';
 import type { ResetSettings, Settings } from '../config/settings.ts';
-import { ChatError } from '../language/chat-error.ts';
-import { type ChatText, say } from '../language/chat-text.ts';
+import { ChatError, type ChatText, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { sessionTitle } from './session-view.ts';

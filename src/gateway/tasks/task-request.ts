@@ -1,6 +1,5 @@
 import { GatewayError } from '../../base/errors.ts';
-import { ChatError } from '../language/chat-error.ts';
-import { say } from '../language/chat-text.ts';
+import { ChatError, say } from '../language/chat-text.ts';
 import type { ChatRef } from '../model.ts';
 import { statusText, type TaskRecord } from './task-record.ts';
 

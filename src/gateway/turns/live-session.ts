@@ -9,8 +9,7 @@ import {
   type TurnEnd,
 } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
-import { ChatError } from '../language/chat-error.ts';
-import { say } from '../language/chat-text.ts';
+import { ChatError, say } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';

@@ -1,6 +1,5 @@
 import type { BusyMode } from '../config/schema.ts';
-import { ChatError } from '../language/chat-error.ts';
-import { say } from '../language/chat-text.ts';
+import { ChatError, say } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { editedMessage, withoutPiece } from '../receive/message-text.ts';
 import type { AbortReason } from './finish-turn.ts';

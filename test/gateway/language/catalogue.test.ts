@@ -1,8 +1,8 @@
 /** Every language has every message, with the same values and the plural forms that its grammar needs. */
 
 import { describe, expect, it } from 'vitest';
-import { ChatError } from '../../../src/gateway/language/chat-error.ts';
 import {
+  ChatError,
   fromStored,
   joined,
   moment,

@@ -1,7 +1,6 @@
 /** What a person does with the queue, background tasks, questions and settings of their own. */
 
-import { ChatError } from '../../language/chat-error.ts';
-import { type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
+import { ChatError, type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/languages.ts';
 import type { InboundMessage, ScheduleView } from '../../model.ts';
 import { announce } from '../../schedules/announce.ts';
