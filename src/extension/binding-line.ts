@@ -4,7 +4,7 @@ import { pause, settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { isObject } from '../gateway/agent/pi-files.ts';
-import type { Order, Orders, OrdersSeen, Report } from '../gateway/bindings/wire.ts';
+import type { Order, Orders, OrdersSeen, Report } from '../gateway/bindings/terminal.ts';
 import type { OperatorCommand } from '../gateway/operator/operator.ts';
 import type { GatewayLink } from './gateway-link.ts';
 

@@ -14,7 +14,7 @@ import type { AgentEvent, TurnEnd } from '../gateway/agent/agent.ts';
 import { contentText, isObject, type PiRecord } from '../gateway/agent/pi-files.ts';
 import type { ToolCall } from '../gateway/agent/question.ts';
 import { failedEnd } from '../gateway/agent/turn-end.ts';
-import type { Order, Report, TerminalPi } from '../gateway/bindings/wire.ts';
+import type { Order, Report, TerminalPi } from '../gateway/bindings/terminal.ts';
 import { say } from '../gateway/language/chat-text.ts';
 import { BindingLine, type LineState } from './binding-line.ts';
 import type { GatewayLink } from './gateway-link.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
 import { BindingLine } from '../../src/extension/binding-line.ts';
-import type { Report } from '../../src/gateway/bindings/wire.ts';
+import type { Report } from '../../src/gateway/bindings/terminal.ts';
 import type { Operator, OperatorCommand } from '../../src/gateway/operator/operator.ts';
 import { parseCommand } from '../../src/server/command-schemas.ts';
 

@@ -2,7 +2,7 @@ import type { ExtensionContext } from '@earendil-works/pi-coding-agent';
 import { expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
 import { BoundTerminal } from '../../src/extension/bound-terminal.ts';
-import type { Report } from '../../src/gateway/bindings/wire.ts';
+import type { Report } from '../../src/gateway/bindings/terminal.ts';
 import type { Operator, OperatorCommand } from '../../src/gateway/operator/operator.ts';
 
 it('ends what waits for a report that the gateway of another version refuses, and says why', async () => {

@@ -8,7 +8,7 @@ import {
   stringAt,
 } from '../../gateway/agent/pi-files.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
-import type { ReportedEvent } from '../../gateway/bindings/wire.ts';
+import type { ReportedEvent } from '../../gateway/bindings/terminal.ts';
 import { type ChatText, say } from '../../gateway/language/chat-text.ts';
 import { oneLine } from './diagnosis.ts';
 import { PROGRESS_TOOL } from './equipment.ts';

@@ -22,8 +22,8 @@ import type { SessionRecord } from '../sessions/sessions.ts';
 import { boundKey } from '../sessions/sessions.ts';
 import { type BoundPlace, boundSession, parseStored, type Stored } from './bound-session.ts';
 import { type MoveOutDeps, moveLate, moveOut } from './move-out.ts';
+import type { Orders, OrdersSeen, Report, TerminalLease, TerminalPi } from './terminal.ts';
 import { Terminal } from './terminal.ts';
-import type { Orders, OrdersSeen, Report, TerminalLease, TerminalPi } from './wire.ts';
 
 /** A terminal that says nothing for this long is gone, where its process cannot be looked at. */
 const SILENT_MS = 45_000;

@@ -3,7 +3,7 @@ import { isObject } from '../agent/pi-files.ts';
 import type { ChatRef } from '../model.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import { boundKey } from '../sessions/sessions.ts';
-import type { TerminalPi } from './wire.ts';
+import type { TerminalPi } from './terminal.ts';
 
 export type BoundPlace = Pick<TerminalPi, 'sessionFile' | 'cwd'>;
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Orders, Report, TerminalLease } from '../../../src/gateway/bindings/wire.ts';
+import type { Orders, Report, TerminalLease } from '../../../src/gateway/bindings/terminal.ts';
 import { identityOf, ownIdentity } from '../../../src/store/process-identity.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 

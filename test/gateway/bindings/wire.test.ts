@@ -1,7 +1,7 @@
 import type { Static } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { RunEvents } from '../../../src/agents/pi/run-events.ts';
-import type { Report } from '../../../src/gateway/bindings/wire.ts';
+import type { Report } from '../../../src/gateway/bindings/terminal.ts';
 import type { BindReport } from '../../../src/gateway/operator/operations/binding-schemas.ts';
 import { parseCommand } from '../../../src/server/command-schemas.ts';
 
