@@ -20,8 +20,15 @@ import { bindingOver } from '../sessions/resolve-session.ts';
 import type { SessionView } from '../sessions/session-view.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import { boundKey } from '../sessions/sessions.ts';
-import { type BoundPlace, boundSession, parseStored, type Stored } from './bound-session.ts';
-import { type MoveOutDeps, moveLate, moveOut } from './move-out.ts';
+import {
+  type BoundPlace,
+  boundSession,
+  type MoveOutDeps,
+  moveLate,
+  moveOut,
+  parseStored,
+  type Stored,
+} from './bound-session.ts';
 import type { Orders, OrdersSeen, Report, TerminalLease, TerminalPi } from './terminal.ts';
 import { Terminal } from './terminal.ts';
 

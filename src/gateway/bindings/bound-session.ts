@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { Tx } from '../../store/database.ts';
 import { isObject } from '../agent/pi-files.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef } from '../model.ts';
-import type { SessionRecord } from '../sessions/sessions.ts';
-import { boundKey } from '../sessions/sessions.ts';
+import type { Inbox, InboxItem } from '../receive/inbox.ts';
+import type { Resolved } from '../sessions/resolve-session.ts';
+import { boundKey, type SessionRecord, type Sessions } from '../sessions/sessions.ts';
+import type { Conversations } from '../turns/conversations.ts';
 import type { TerminalPi } from './terminal.ts';
 
 export type BoundPlace = Pick<TerminalPi, 'sessionFile' | 'cwd'>;
@@ -59,4 +63,84 @@ export function parseStored(text: string): Stored | undefined {
   } catch {
     return undefined;
   }
+}
+
+export interface MoveOutDeps extends Pick<Core, 'persist' | 'clock'> {
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly inbox: Inbox;
+}
+
+/** How a binding ends. */
+interface Ending {
+  readonly reason: string;
+  /** Stored together with the end. */
+  readonly more: (tx: Tx) => void;
+  /** The model has been reached for the running turn: anyone who works on it ends it, and it is offered. */
+  readonly reached: boolean;
+}
+
+/**
+ * The chat of a bound session is unbound: the session ends, and what has no outcome goes on in the chat's own one. A turn
+ * that has not reached the model waits again. In one commit: nothing is lost, and nothing is defined twice.
+ */
+export async function moveOut(
+  deps: MoveOutDeps,
+  session: SessionRecord,
+  { reason, more, reached }: Ending,
+): Promise<void> {
+  const { sessions, conversations, inbox, persist } = deps;
+  const now = deps.clock();
+  session.endedAt = now;
+  session.endReason = reason;
+  sessions.remember(session);
+  const queue = conversations.queue(session.id);
+  const closed = queue?.close();
+  if (!reached) queue?.abort('shutdown');
+  await closed;
+  const waiting = queue?.takeWaiting() ?? [];
+  const last = reached ? inbox.lastOf(session.id) : undefined;
+  const places = new Map<string, Resolved>();
+  const moves = [...(last === undefined ? [] : [last]), ...inbox.openOf(session.id)].map((item) => {
+    const key = conversations.keyOf(item.message);
+    const place = places.get(key) ?? conversations.place(item.message, now);
+    places.set(key, place);
+    return { item, place };
+  });
+  await persist((tx) => {
+    sessions.end(tx, session.id, now, reason);
+    more(tx);
+    for (const place of places.values()) conversations.commitResolved(tx, place, now);
+    for (const { item, place } of moves) {
+      inbox.move(tx, item, place.session.id);
+      if (item === last) inbox.offerAgain(tx, item.id, place.session.id);
+    }
+  });
+  for (const place of places.values()) conversations.rememberResolved(place, now);
+  conversations.show(session);
+  for (const item of waiting) {
+    const place = places.get(conversations.keyOf(item.message));
+    if (place !== undefined) conversations.waitIn(place.session, moved(item, place));
+  }
+  conversations.retire(session);
+}
+
+/** A message was accepted for a session whose binding ended in this very moment. */
+export async function moveLate(
+  { conversations, inbox, persist, clock }: MoveOutDeps,
+  item: InboxItem,
+): Promise<void> {
+  const now = clock();
+  const place = conversations.place(item.message, now);
+  await persist((tx) => {
+    conversations.commitResolved(tx, place, now);
+    inbox.setState(tx, item, 'queued');
+    inbox.move(tx, item, place.session.id);
+  });
+  conversations.rememberResolved(place, now);
+  conversations.waitIn(place.session, moved(item, place));
+}
+
+function moved(item: InboxItem, { session }: Resolved): InboxItem {
+  return { ...item, sessionId: session.id, state: 'queued' };
 }
