@@ -1,5 +1,15 @@
 /** What is spent and reserved, in memory, and whether a call fits. No clock, no disk: time comes in. */
-import type { ModelCall } from '../agent/agent.ts';
+
+import {
+  type AgentEvent,
+  type AgentInput,
+  type Conversation,
+  isRefusal,
+  type ModelCall,
+  type ReserveCall,
+  type TurnEnd,
+} from '../agent/agent.ts';
+import { failedEnd } from '../agent/turn-end.ts';
 import {
   type Amount,
   type Caller,
@@ -13,7 +23,7 @@ import {
 import { type Per, type Window, windowAt } from './window.ts';
 
 /** An answer is never held to fewer tokens than this: nothing useful fits into less. */
-export const LEAST_OUTPUT = 2048;
+const LEAST_OUTPUT = 2048;
 const MILLION = 1_000_000;
 
 /** What one subject has used in one window. */
@@ -191,4 +201,104 @@ export function shareOf({ limit, cell }: Applied, what: Amount = plus(cell.spent
     part(what.tokens, limit.tokens, cell.raised.tokens),
     part(what.nano, limit.nano, cell.raised.nano),
   );
+}
+
+interface Waiting {
+  /** Looks again; true: it does not wait anymore. */
+  readonly look: (blocked: ReadonlySet<string>) => boolean;
+  readonly cells: readonly Cell[];
+}
+
+/** Calls that fit only once others are settled: first come, first served. */
+export class WaitingCalls {
+  readonly #waiting = new Set<Waiting>();
+
+  /** Cells for which someone waits: anyone who comes later waits behind. */
+  blocked(): ReadonlySet<string> {
+    return new Set([...this.#waiting].flatMap(({ cells }) => cells.map(({ key }) => key)));
+  }
+
+  /** Waits until `take` has something; undefined: `signal` has fired. */
+  turnOf<T>(
+    cells: readonly Cell[],
+    take: (blocked: ReadonlySet<string>) => T | undefined,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const { promise, resolve } = Promise.withResolvers<T | undefined>();
+    const end = (taken: T | undefined): void => {
+      this.#waiting.delete(waiting);
+      signal.removeEventListener('abort', onAbort);
+      resolve(taken);
+    };
+    const waiting: Waiting = {
+      cells,
+      look: (blocked) => {
+        const taken = take(blocked);
+        if (taken !== undefined) end(taken);
+        return taken !== undefined;
+      },
+    };
+    const onAbort = (): void => {
+      end(undefined);
+      this.wake();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.add(waiting);
+    return promise;
+  }
+
+  /** Something was settled: those who are waiting look again, in their order. */
+  wake(): void {
+    const blocked = new Set<string>();
+    for (const waiting of [...this.#waiting])
+      if (!waiting.look(blocked)) for (const { key } of waiting.cells) blocked.add(key);
+  }
+}
+
+export const TERMINAL = 'the pi in a terminal';
+
+/**
+ * A conversation whose calls cannot be reserved one by one: the pi in someone's terminal is not ours to guard. A turn of
+ * the chat begins only while something is left, and what it has reported counts when it ends.
+ */
+export function counted(conversation: Conversation, reserve: ReserveCall | undefined): Conversation {
+  if (reserve === undefined) return conversation;
+  const run = async (
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> => {
+    const call = {
+      model: TERMINAL,
+      inputTokens: 0,
+      outputTokens: LEAST_OUTPUT,
+      shrinks: false,
+      price: { input: 0, output: 0 },
+    };
+    const held = await reserve(call, input.id, signal);
+    if (isRefusal(held))
+      return signal.aborted
+        ? { status: 'aborted' }
+        : failedEnd('limit_reached', held.sentence, held.hint, { reachedModel: false });
+    let [tokens, costUsd] = [0, 0];
+    const hear = (event: AgentEvent): void => {
+      if (event.type === 'usage') {
+        tokens += event.inputTokens + event.outputTokens;
+        costUsd += event.costUsd;
+      }
+      listener(event);
+    };
+    try {
+      return await conversation.run(input, hear, signal);
+    } finally {
+      held.settle({ tokens, costUsd });
+    }
+  };
+  return new Proxy(conversation, {
+    get(target, key) {
+      if (key === 'run') return run;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

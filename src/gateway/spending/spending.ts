@@ -6,8 +6,17 @@ import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from 
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
-import { TERMINAL } from './counted.ts';
-import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
+import {
+  type Applied,
+  type Cell,
+  type Decision,
+  decide,
+  Ledger,
+  shareOf,
+  TERMINAL,
+  WaitingCalls,
+  worst,
+} from './ledger.ts';
 import { type Amount, type Caller, minus, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
 import { isRaised, type RaiseTarget, raiseAmount, raiseCall, raiseTarget } from './raise.ts';
@@ -20,7 +29,6 @@ import {
   TURN_KEPT_MS,
   usesOf,
 } from './spend-rows.ts';
-import { WaitingCalls } from './waiting-calls.ts';
 import { describe, limitNotice, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */

@@ -19,7 +19,7 @@ import { Reply } from '../send/reply.ts';
 import type { ToolActivity } from '../send/tool-line.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
-import { counted } from '../spending/counted.ts';
+import { counted } from '../spending/ledger.ts';
 import type { Spending } from '../spending/spending.ts';
 import type { Usage } from '../usage.ts';
 import {

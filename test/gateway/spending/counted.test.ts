@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import type { ModelUse, ReserveCall } from '../../../src/gateway/agent/agent.ts';
 import { raw } from '../../../src/gateway/language/chat-text.ts';
-import { counted } from '../../../src/gateway/spending/counted.ts';
+import { counted } from '../../../src/gateway/spending/ledger.ts';
 
 const signal = new AbortController().signal;
 
