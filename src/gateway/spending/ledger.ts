@@ -16,11 +16,13 @@ import {
   falls,
   NANO,
   NOTHING,
+  type Per,
   plus,
   type Scope,
   type SpendLimit,
+  type Window,
+  windowAt,
 } from './limit.ts';
-import { type Per, type Window, windowAt } from './window.ts';
 
 /** An answer is never held to fewer tokens than this: nothing useful fits into less. */
 const LEAST_OUTPUT = 2048;

@@ -2,8 +2,16 @@
 import { defined } from '../../base/defined.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import { type Applied, type Ledger, shareOf } from './ledger.ts';
-import { type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
-import { type Per, windowAt } from './window.ts';
+import {
+  type Caller,
+  falls,
+  NANO,
+  type Per,
+  type Scope,
+  type SpendLimit,
+  subjectOf,
+  windowAt,
+} from './limit.ts';
 import { bar, dollars, type LimitState, maxText, stateOf, subjectWords, usedText } from './wording.ts';
 
 /** Rows that are shown; the fullest are the first. */

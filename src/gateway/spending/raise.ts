@@ -4,6 +4,7 @@ import type { ModelCall } from '../agent/agent.ts';
 import { canonicalJson, RAISE_LIMIT_TOOL, type ToolCall, toolHash } from '../agent/question.ts';
 import { isPlatform } from '../model.ts';
 import type { Applied } from './ledger.ts';
+import type { Per } from './limit.ts';
 import {
   type Amount,
   type Caller,
@@ -14,7 +15,6 @@ import {
   type SpendLimit,
   subjectOf,
 } from './limit.ts';
-import type { Per } from './window.ts';
 import { amountWords, limitWords, usedWords } from './wording.ts';
 
 export interface RaiseTarget {

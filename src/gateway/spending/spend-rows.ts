@@ -2,8 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Row, Tx } from '../../store/database.ts';
 import type { ModelUse } from '../agent/agent.ts';
 import { type Cell, hiddenKey, isHidden, type Ledger } from './ledger.ts';
-import { type Amount, plus, SCOPES, type Scope } from './limit.ts';
-import { PERS } from './window.ts';
+import { type Amount, PERS, plus, SCOPES, type Scope } from './limit.ts';
 
 /** A turn may be continued after a restart: what it has used is remembered for this long after its last call. */
 export const TURN_KEPT_MS = 2 * 86_400_000;

@@ -3,8 +3,8 @@ import { type ChatText, joined, moment, raw, say } from '../language/chat-text.t
 import type { Notice } from '../notify/notice.ts';
 import { visible } from '../questions/dialog.ts';
 import { type Applied, type Decision, shareOf } from './ledger.ts';
+import type { Per } from './limit.ts';
 import { type Amount, NANO, type SpendLimit } from './limit.ts';
-import type { Per } from './window.ts';
 
 const PER_WORDS: Readonly<Record<Per, string>> = {
   turn: 'per message',

@@ -10,10 +10,9 @@ import {
 import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
 import { EventStream, type GatewayEvent } from '../../../src/gateway/events.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
-import { type Caller, readLimits, type SpendConfig } from '../../../src/gateway/spending/limit.ts';
+import { type Caller, readLimits, type SpendConfig, windowAt } from '../../../src/gateway/spending/limit.ts';
 import { hideSpend, type ReportedUse } from '../../../src/gateway/spending/spend-rows.ts';
 import { Spending } from '../../../src/gateway/spending/spending.ts';
-import { windowAt } from '../../../src/gateway/spending/window.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
 
