@@ -17,7 +17,7 @@ import type {
   OperatorSnapshot,
   SessionView,
 } from '../gateway/operator/operator.ts';
-import { bar } from '../gateway/spending/wording.ts';
+import { bar } from '../gateway/spending/limit-view.ts';
 import { wrap } from '../tui/draw/cells.ts';
 import { oneLine } from './output.ts';
 

@@ -15,7 +15,7 @@ import {
   type SpendLimit,
   subjectOf,
 } from './limit.ts';
-import { amountWords, limitWords, usedWords } from './wording.ts';
+import { amountWords, limitWords, usedWords } from './limit-view.ts';
 
 export interface RaiseTarget {
   readonly scope: Scope;

@@ -18,7 +18,18 @@ import {
   worst,
 } from './ledger.ts';
 import { type Amount, type Caller, minus, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
-import { type LimitView, limitViews, ownLines } from './limit-view.ts';
+import {
+  describe,
+  type LimitView,
+  limitNotice,
+  limitViews,
+  limitWords,
+  maxWords,
+  ownLines,
+  raisedWords,
+  refusalOf,
+  usedWords,
+} from './limit-view.ts';
 import { isRaised, type RaiseTarget, raiseAmount, raiseCall, raiseTarget } from './raise.ts';
 import {
   type ErasedSubjects,
@@ -29,7 +40,6 @@ import {
   TURN_KEPT_MS,
   usesOf,
 } from './spend-rows.ts';
-import { describe, limitNotice, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
 const FORGOTTEN_AT_ONCE = 5000;
