@@ -7,8 +7,7 @@ import { allPages, exported } from '../operator/export.ts';
 import type { Archive } from '../sessions/archive.ts';
 import { type Holdings, ownIds } from './holdings.ts';
 import type { Kept } from './own-sessions.ts';
-import { IN, mentionsOf, senderKeys } from './person.ts';
-import { exportName, exportsFolder } from './person-files.ts';
+import { exportName, exportsFolder, IN, mentionsOf, senderKeys } from './person.ts';
 import { columnsOf, NAMED_TABLES, scopeOf, tablesOf } from './rows.ts';
 import { linesWith, stateFilesOf } from './traces.ts';
 

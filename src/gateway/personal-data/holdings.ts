@@ -3,8 +3,20 @@ import { existsSync } from 'node:fs';
 import { sessionFileFor } from '../agent/pi-files.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import { type Kept, type OwnSession, type SharedSession, sessionsOf } from './own-sessions.ts';
-import { findPerson, IN, isChatOf, json, type Person, type Stores, senderKeys, strings } from './person.ts';
-import { configKeys, directoriesOf, exportsOf, withBranches } from './person-files.ts';
+import {
+  configKeys,
+  directoriesOf,
+  exportsOf,
+  findPerson,
+  IN,
+  isChatOf,
+  json,
+  type Person,
+  type Stores,
+  senderKeys,
+  strings,
+  withBranches,
+} from './person.ts';
 
 export interface Holdings {
   readonly person: Person;

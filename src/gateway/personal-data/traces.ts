@@ -3,8 +3,7 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import type { RefusalView } from '../decisions.ts';
 import { editLines } from '../log-hub.ts';
-import { isChatOf, type Mentions, type Person, withTexts } from './person.ts';
-import { namesIn } from './person-files.ts';
+import { isChatOf, type Mentions, namesIn, type Person, withTexts } from './person.ts';
 
 /** A line about the person goes; their name goes out of any other. */
 export function logEdit(mentions: Mentions): (line: string) => string | undefined {
