@@ -15,7 +15,7 @@ import { RETENTION } from './maintenance.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import { applyOlderBindings } from './older-versions.ts';
 import { Erasures } from './personal-data/erasures.ts';
-import { refusalEdit } from './personal-data/traces.ts';
+import { refusalEdit } from './personal-data/export-person.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './receive/admission.ts';
 import { recoverInbox } from './recovery.ts';
 import type { OutboundRow } from './send/outbound-row.ts';

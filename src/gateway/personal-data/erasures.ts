@@ -25,11 +25,18 @@ import type { Handoffs } from '../sessions/handoffs.ts';
 import type { Spending } from '../spending/spending.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { Conversations } from '../turns/conversations.ts';
-import { exportPerson, summary } from './export-person.ts';
+import {
+  editDirectory,
+  eraseInState,
+  exportPerson,
+  isRefusalOf,
+  logEdit,
+  stateFilesOf,
+  summary,
+} from './export-person.ts';
 import { type Holdings, holdingsOf, isNothing, ownIds } from './holdings.ts';
 import { type Mentions, mentionsOf, type Person } from './person.ts';
 import { eraseSecurityRows, eraseSessionRows, eraseTaskRows, spendersOf } from './rows.ts';
-import { editDirectory, eraseInState, isRefusalOf, logEdit, stateFilesOf } from './traces.ts';
 
 export interface ErasuresDeps extends Core {
   readonly access: Access;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { editLines } from '../../../src/gateway/log-hub.ts';
+import { isRefusalOf, refusalEdit, stateFilesOf } from '../../../src/gateway/personal-data/export-person.ts';
 import { mentionsOf, type Person } from '../../../src/gateway/personal-data/person.ts';
-import { isRefusalOf, refusalEdit, stateFilesOf } from '../../../src/gateway/personal-data/traces.ts';
 
 let folder: string;
 beforeEach(() => {
