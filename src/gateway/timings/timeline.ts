@@ -1,5 +1,5 @@
 /** How long each step of one message took. It holds no words of people: it is shown, and leaves for a collector of traces. */
-import type { Platform } from '../chat.ts';
+import type { Platform } from '../model.ts';
 
 /**
  * - `accept`: from its arrival until it is durable
