@@ -9,8 +9,8 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 /** Where frames of chat clients are answered. */
 const SOURCES = [
   ...readdirSync(join(root, 'src/adapters/websocket')).map((name) => `src/adapters/websocket/${name}`),
-  'src/gateway/client-tasks.ts',
-  'src/gateway/prompts.ts',
+  'src/gateway/receive/admission.ts',
+  'src/gateway/receive/inbox.ts',
 ];
 
 it('names every error code that a chat client can get in the documentation of the WebSocket', () => {
