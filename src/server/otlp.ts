@@ -6,7 +6,7 @@ import { type Attributes, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from 
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
-import type { StepKind, Timeline, TimelineStep } from '../gateway/timings/timeline.ts';
+import type { StepKind, Timeline, TimelineStep } from '../gateway/events.ts';
 
 const NAMES: Readonly<Record<StepKind, string>> = {
   accept: 'accept',

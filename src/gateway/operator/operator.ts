@@ -3,7 +3,7 @@
  * whether the gateway sits in the same process or on the other end of a socket.
  */
 
-import type { GatewayEvent, GatewayEventListener } from '../events.ts';
+import type { GatewayEvent, GatewayEventListener, Timeline } from '../events.ts';
 import type {
   AdapterView,
   AllowlistView,
@@ -23,13 +23,18 @@ import type {
 } from '../model.ts';
 import type { SessionView } from '../sessions/session-view.ts';
 import type { LimitView } from '../spending/limit-view.ts';
-import type { Timeline } from '../timings/timeline.ts';
 import type { OperatorCommand } from './commands.ts';
 
 export type { LogLevel } from '../../base/log.ts';
-export type { GatewayEvent, GatewayEventListener, TurnEvent } from '../events.ts';
+export type {
+  GatewayEvent,
+  GatewayEventListener,
+  StepKind,
+  Timeline,
+  TimelineStep,
+  TurnEvent,
+} from '../events.ts';
 export type { SessionView } from '../sessions/session-view.ts';
-export type { StepKind, Timeline, TimelineStep } from '../timings/timeline.ts';
 export type { OperatorCommand } from './commands.ts';
 
 export interface OperatorSnapshot {

@@ -1,7 +1,7 @@
 import { Histograms } from '../../base/histogram.ts';
 import type { AgentEvent } from '../agent/agent.ts';
+import type { StepKind, Timeline, TimelineStep } from '../events.ts';
 import type { ChatRef, OutboxState } from '../model.ts';
-import type { StepKind, Timeline, TimelineStep } from './timeline.ts';
 
 /** Seconds. From a store that answers at once to a turn of an hour. */
 const WAITS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
