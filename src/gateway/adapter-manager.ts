@@ -2,16 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDeadline } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
-import type {
-  Adapter,
-  AdapterCheck,
-  AdapterHost,
-  AdapterRoute,
-  Announcement,
-  CommandMenu,
-  Part,
+import {
+  type Adapter,
+  type AdapterCheck,
+  type AdapterHost,
+  type AdapterRoute,
+  type Announcement,
+  type CandidateSettings,
+  type CommandMenu,
+  checkAdapter,
+  type Part,
 } from './adapter.ts';
-import { type CandidateSettings, checkAdapter } from './adapter.ts';
 import type { Core } from './core.ts';
 import {
   type AdapterHealth,

@@ -5,8 +5,8 @@ import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { AccessList, type Decided, idsOf, RecentDecisions, subject } from './access-list.ts';
 import { type Actor, Acts, Audit } from './audit.ts';
 import { invitedBy, MadeCodes, needsId } from './made-codes.ts';
-import type { AccessDeps } from './pairing-request.ts';
 import {
+  type AccessDeps,
   CodeLock,
   decidedMeanwhile,
   type PairingRequest,

@@ -5,8 +5,9 @@ import { namedBy } from '../chat.ts';
 import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { RateLimiter } from '../receive/admission.ts';
-import type { AccessDeps, CodeLock } from './pairing-request.ts';
 import {
+  type AccessDeps,
+  type CodeLock,
   type Consideration,
   firstWordsOf,
   generatedRequest,

@@ -18,8 +18,7 @@ import type { InboxItem } from '../receive/inbox.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { bindingOver } from '../sessions/resolve-session.ts';
 import type { SessionView } from '../sessions/session-view.ts';
-import type { SessionRecord } from '../sessions/sessions.ts';
-import { boundKey } from '../sessions/sessions.ts';
+import { boundKey, type SessionRecord } from '../sessions/sessions.ts';
 import {
   type BoundPlace,
   boundSession,
@@ -301,12 +300,8 @@ export class Bindings {
   async #keep(held: Held): Promise<void> {
     const { db, sessions, conversations } = this.#deps;
     const { session, terminal } = held;
-    const stored: Stored = {
-      sessionId: session.id,
-      ...(terminal === undefined
-        ? {}
-        : { terminal: { lease: terminal.lease, process: JSON.stringify(terminal.process) } }),
-    };
+    const kept = terminal && { lease: terminal.lease, process: JSON.stringify(terminal.process) };
+    const stored: Stored = { sessionId: session.id, ...defined({ terminal: kept }) };
     await db.write((tx) => {
       sessions.insert(tx, session);
       sessions.save(tx, session);
@@ -324,7 +319,11 @@ export class Bindings {
     session.bound ??=
       terminal === undefined
         ? { to: 'session', ...defined({ file: session.sessionFile }) }
-        : boundTo({ sessionId: '', cwd: session.cwd ?? '', ...optionalFile(session.sessionFile) });
+        : boundTo({
+            sessionId: '',
+            cwd: session.cwd ?? '',
+            ...defined({ sessionFile: session.sessionFile }),
+          });
     this.#held.set(session.key, held);
     this.#deps.sessions.remember(session);
     if (terminal === undefined || this.#timer !== undefined) return;
@@ -393,14 +392,5 @@ function forget(tx: Tx, key: string): void {
 }
 
 function boundTo({ sessionId, sessionFile, cwd }: TerminalPi): NonNullable<SessionView['bound']> {
-  return {
-    to: 'terminal',
-    cwd,
-    piSession: sessionId,
-    ...defined({ file: sessionFile }),
-  };
-}
-
-function optionalFile(sessionFile: string | undefined): { sessionFile?: string } {
-  return sessionFile === undefined ? {} : { sessionFile };
+  return { to: 'terminal', cwd, piSession: sessionId, ...defined({ file: sessionFile }) };
 }

@@ -17,8 +17,7 @@ import { editLines } from '../log-hub.ts';
 import type { TranscriptEntry } from '../model.ts';
 import { allPages, exported } from '../operator/export.ts';
 import type { Archive } from '../sessions/archive.ts';
-import type { Kept } from './holdings.ts';
-import { type Holdings, ownIds } from './holdings.ts';
+import { type Holdings, type Kept, ownIds } from './holdings.ts';
 import {
   exportName,
   exportsFolder,

@@ -8,9 +8,9 @@ import type { TurnEvent } from '../events.ts';
 import { ChatError, say } from '../language/chat-text.ts';
 import type { ChatRef, DialogOutcome, DialogView } from '../model.ts';
 import type { TurnNotes } from '../turns/turn-journal.ts';
-import type { Approvals } from './dialog.ts';
 import {
   type Addressee,
+  type Approvals,
   CLOSED_KEPT,
   type ClosedDialog,
   type Dialog,

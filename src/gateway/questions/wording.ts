@@ -2,8 +2,7 @@ import type { Part } from '../adapter.ts';
 import { type AgentAnswer, type AgentQuestion, SEND_FILE_TOOL } from '../agent/question.ts';
 import { type ChatText, joined, raw, recognized, say } from '../language/chat-text.ts';
 import type { ChatRef, Sender } from '../model.ts';
-import type { ClosedDialog, Dialog } from './dialog.ts';
-import { fenced, fencedText, visible } from './dialog.ts';
+import { type ClosedDialog, type Dialog, fenced, fencedText, visible } from './dialog.ts';
 import type { QuestionEnd } from './dialogs.ts';
 
 /** Of a tool call in a chat; the operator's console shows all of it. */

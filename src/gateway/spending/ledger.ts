@@ -195,6 +195,11 @@ function answerIn(call: ModelCall, { limit, cell }: Applied, used: Amount): numb
   return Math.min(byTokens, byCost);
 }
 
+/** The cells of limits that apply, each once. */
+export function cellsOf(applied: readonly Applied[]): readonly Cell[] {
+  return [...new Set(applied.map(({ cell }) => cell))];
+}
+
 /** How full the limit is, from 0; more than 1 only when a provider reported more than was possible. */
 export function shareOf({ limit, cell }: Applied, what: Amount = plus(cell.spent, cell.held)): number {
   const part = (used: number, max: number | undefined, raised: number): number =>

@@ -312,3 +312,15 @@ function textOf(applied: Applied): string {
 }
 
 const count = (n: number): string => n.toLocaleString('en-US');
+
+/** What the first call of a session with pi's own instructions and tools is reserved as. */
+const LEAST_USEFUL = 20_000;
+
+/** For `doctor`: what is set, and whether it could work. */
+export function finding(limit: SpendLimit): string {
+  const small = limit.tokens !== undefined && limit.tokens < LEAST_USEFUL;
+  const note = small
+    ? ` This is less than most first calls need (about ${LEAST_USEFUL.toLocaleString('en-US')} tokens are reserved for one): raise it.`
+    : '';
+  return `limit: ${describe(limit)}.${note}`;
+}

@@ -4,13 +4,13 @@ import type { ModelCall } from '../agent/agent.ts';
 import { canonicalJson, RAISE_LIMIT_TOOL, type ToolCall, toolHash } from '../agent/question.ts';
 import { isPlatform } from '../model.ts';
 import type { Applied } from './ledger.ts';
-import type { Per } from './limit.ts';
 import {
   type Amount,
   type Caller,
   canonicalSubject,
   falls,
   NANO,
+  type Per,
   type Scope,
   type SpendLimit,
   subjectOf,

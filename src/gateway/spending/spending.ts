@@ -9,6 +9,7 @@ import { type ChatText, say } from '../language/chat-text.ts';
 import {
   type Applied,
   type Cell,
+  cellsOf,
   type Decision,
   decide,
   Ledger,
@@ -20,6 +21,7 @@ import {
 import { type Amount, type Caller, minus, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import {
   describe,
+  finding,
   type LimitView,
   limitNotice,
   limitViews,
@@ -43,8 +45,6 @@ import {
 
 /** Cells that a sweep forgets at once. */
 const FORGOTTEN_AT_ONCE = 5000;
-/** What the first call of a session with pi's own instructions and tools is reserved as. */
-const LEAST_USEFUL = 20_000;
 const NOT_STORED: CallRefusal = {
   sentence: say('limit.notStored'),
   hint: 'The store does not take changes: check the disk.',
@@ -151,13 +151,7 @@ export class Spending {
 
   /** For `doctor`: what is set, and what could not work. */
   findings(): readonly string[] {
-    return this.#limits.map((limit) => {
-      const small = limit.tokens !== undefined && limit.tokens < LEAST_USEFUL;
-      const note = small
-        ? ` This is less than most first calls need (about ${LEAST_USEFUL.toLocaleString('en-US')} tokens are reserved for one): raise it.`
-        : '';
-      return `limit: ${describe(limit)}.${note}`;
-    });
+    return this.#limits.map(finding);
   }
 
   /** What a person may know of the limits that hold for them. */
@@ -347,13 +341,8 @@ export class Spending {
     cell.denied = false;
     this.#told.delete(cell.key);
     await this.#core.persist((tx) => this.#rows.decide(tx, cell, this.#core.clock()));
-    this.#core.events.emit({
-      type: 'limit',
-      what: 'raised',
-      scope: cell.scope,
-      subject: cell.subject,
-      text: '',
-    });
+    const { scope, subject } = cell;
+    this.#core.events.emit({ type: 'limit', what: 'raised', scope, subject, text: '' });
     this.#waiting.wake();
   }
 
@@ -393,10 +382,6 @@ export class Spending {
     events.emit({ type: 'limit', what, scope, subject, text });
     events.emit({ type: 'notice', notice: limitNotice(what, applied) });
   }
-}
-
-function cellsOf(applied: readonly Applied[]): readonly Cell[] {
-  return [...new Set(applied.map(({ cell }) => cell))];
 }
 
 class Stopped extends Error {}

@@ -20,13 +20,10 @@ import {
 } from '../sessions/resolve-session.ts';
 import { keepLine } from '../sessions/said.ts';
 import { type SessionView, sessionView } from '../sessions/session-view.ts';
-import type { SessionKeyset, SessionRecord } from '../sessions/sessions.ts';
-import { isBoundKey, SessionFeed } from '../sessions/sessions.ts';
+import { isBoundKey, SessionFeed, type SessionKeyset, type SessionRecord } from '../sessions/sessions.ts';
 import { GoneSessions } from './gone-sessions.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import type { Beginning, TurnQueue } from './turn-queue.ts';
-
-export type { Resolved } from '../sessions/resolve-session.ts';
 
 const RESUMED = 'another one was resumed';
 /** Dropped messages that can be restored. */
@@ -160,11 +157,8 @@ export class Conversations {
       live.setAside(item);
       return;
     }
-    const place = live.queue.push(
-      item,
-      mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
-      begun,
-    );
+    const busy = mode ?? this.#deps.settings.busyMode(platform, message.chatKind);
+    const place = live.queue.push(item, busy, begun);
     // Accepted while its session came to an end: it is answered there, and nothing of it stays open.
     if (session.endedAt !== undefined) void live.queue.settled().then(() => this.#retire(live));
     if (place > 0 || live.queue.paused)

@@ -31,8 +31,7 @@ import {
 } from './finish-turn.ts';
 import { type CutOff, examine, ResumedTurn, type TakenUp, takeUp } from './resume.ts';
 import { decided, type JournalEntry, type TurnJournal, type TurnNotes } from './turn-journal.ts';
-import type { TurnSlots } from './turn-queue.ts';
-import { TurnQueue, type TurnQueuePort } from './turn-queue.ts';
+import { TurnQueue, type TurnQueuePort, type TurnSlots } from './turn-queue.ts';
 
 export interface LiveSessionDeps extends FinishTurnDeps {
   readonly sessions: Sessions;
@@ -167,12 +166,7 @@ export class LiveSession {
     const { chat, senderId, senderName } = this.session;
     const message = this.queue.current?.message;
     if (message === undefined) return { chat, requester: { id: senderId, name: senderName } };
-    const { promptId } = message;
-    return {
-      chat: message.chat,
-      requester: message.sender,
-      ...defined({ promptId }),
-    };
+    return { chat: message.chat, requester: message.sender, ...defined({ promptId: message.promptId }) };
   }
 
   /** The answer goes on below the question, in a message of its own. A program gets its answer in one piece. */

@@ -17,13 +17,15 @@ import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.
 import { shownCall } from '../questions/wording.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
-import type { JournalEntry, TurnJournal, TurnNotes } from './turn-journal.ts';
 import {
   type CallFate,
   type CutFacts,
   decideResume,
+  type JournalEntry,
   type ResumeDecision,
   type ResumeMode,
+  type TurnJournal,
+  type TurnNotes,
   takenBy,
 } from './turn-journal.ts';
 

@@ -2,8 +2,7 @@
 
 import type { BusyMode } from '../../config/schema.ts';
 import type { Core } from '../../core.ts';
-import type { ChatText } from '../../language/chat-text.ts';
-import { ChatError } from '../../language/chat-text.ts';
+import { ChatError, type ChatText } from '../../language/chat-text.ts';
 import type { MessageKey } from '../../language/languages.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
