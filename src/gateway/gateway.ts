@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
-import { StoreHealth } from '../store/health.ts';
+import { StoreHealth } from '../store/database.ts';
 import { type Agent, type AgentCheck, type ModelUse, restoreDrains } from './agent/agent.ts';
 import { Backups } from './backup/backups.ts';
 import { openBadges } from './config/settings.ts';

@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../base/errors.ts';
-import { type FoldTask, foldSnapshot, type VacuumTask, vacuumInto } from './compaction.ts';
+import { type FoldTask, foldSnapshot, type VacuumTask, vacuumInto } from './compactor.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { PagedFile } from './paged-file.ts';
 

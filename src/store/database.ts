@@ -1,24 +1,21 @@
+import { statfsSync } from 'node:fs';
 import { type Clock, systemClock } from '../base/async.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Backing, DatabaseOptions } from './backing.ts';
+import { type Backing, type DatabaseOptions, FileBacking } from './backing.ts';
 import type { Committer } from './committer.ts';
 import type { DatabaseStats } from './compactor.ts';
-import { closedError, storageFailure } from './damage.ts';
-import { nodeDisk, systemCode } from './disk.ts';
-import type { Engine, Prepared } from './engine.ts';
-import { FileBacking } from './file-backing.ts';
-import { readMeta } from './meta.ts';
+import { closedError, nodeDisk, storageFailure, systemCode } from './disk.ts';
+import { checkedParams, type Engine, type Prepared, type Row, type SqlValue } from './engine.ts';
+import { loadStore } from './load.ts';
 import { type Migration, pendingMigrations, runMigration } from './migrations.ts';
-import { writeBytes } from './snapshot.ts';
-import { checkedParams, type Row, type SqlValue } from './sql.ts';
+import { readMeta, writeBytes, writeSnapshot } from './snapshot.ts';
 import type { Tx } from './transaction.ts';
 
-export type { Legacy } from './adopt.ts';
 export type { DatabaseOptions } from './backing.ts';
 export type { Disk, DiskFile } from './disk.ts';
-export type { Migration } from './migrations.ts';
-export type { Row, SqlValue } from './sql.ts';
+export type { Row, SqlValue } from './engine.ts';
+export type { Legacy, Migration } from './migrations.ts';
 export type { Tx } from './transaction.ts';
 
 /**
@@ -213,5 +210,157 @@ export class Database {
     await this.#committer.idle();
     await this.#backing.finish();
     this.#engine.close();
+  }
+}
+
+/** With less room than this the next message, its answer and their receipts no longer fit. */
+const LOW_BYTES = 256 * 1024;
+const LOOK_MS = 2_000;
+/** A file system in the network may take its time to say how much room it has. */
+const FRESH_MS = 500;
+
+interface StoreHealthOptions {
+  /** The data directory. */
+  readonly folder: string;
+  readonly stores: readonly Pick<Database, 'refusal' | 'probe'>[];
+  /** Called when the answer of `problem` has changed. */
+  readonly changed: () => void;
+}
+
+/**
+ * Whether changes can be stored. A disk that is full is noticed before the first change is refused, and one that takes
+ * changes again without waiting for the next one.
+ */
+export class StoreHealth {
+  readonly #options: StoreHealthOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #shown: string | undefined;
+  #probing = false;
+  #free = Number.POSITIVE_INFINITY;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: StoreHealthOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** A phrase for operators, or undefined when all is well. */
+  problem(): string | undefined {
+    const now = performance.now();
+    if (now - this.#lookedAt > FRESH_MS) {
+      this.#free = freeBytes(this.#options.folder);
+      this.#lookedAt = now;
+    }
+    if (this.#free < LOW_BYTES) return 'disk full: no messages can be stored';
+    const refusal = this.#options.stores.map((db) => db.refusal).find((each) => each !== undefined);
+    if (refusal === undefined) return undefined;
+    if (refusal.code === 'storage_unreachable' || refusal.code === 'leader_lost')
+      return 'the database does not answer: no messages can be stored or sent';
+    return refusal.code === 'storage_full'
+      ? 'disk full: no messages can be stored'
+      : 'the disk refuses changes: no messages can be stored';
+  }
+
+  #look(): void {
+    const problem = this.problem();
+    if (problem !== this.#shown) {
+      this.#shown = problem;
+      this.#options.changed();
+    }
+    if (problem === undefined || this.#probing) return;
+    this.#probing = true;
+    void Promise.all(this.#options.stores.map((db) => db.probe())).finally(() => {
+      this.#probing = false;
+    });
+  }
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY; // not told here: the first refusal tells
+  }
+}
+
+/** Copies of databases outside of the data directory's own files: made while they are in use, and looked into later. */
+
+/**
+ * Copies several databases as they are at one moment: all of them hold their changes back until the last one has come to
+ * rest, so no row in one refers to a row that is not in another. One call at a time, or two would wait for each other.
+ */
+export async function copyTogether(
+  copies: readonly { readonly db: Database; readonly path: string }[],
+): Promise<void> {
+  const resting = copies.map(() => Promise.withResolvers<void>());
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {}); // also when no one waits for the others anymore
+  const together = Promise.race([Promise.all(resting.map(({ promise }) => promise)), failed.promise]);
+  together.catch(() => {});
+  const results = await Promise.allSettled(
+    copies.map(({ db, path }, i) =>
+      db
+        .copyTo(path, async () => {
+          resting[i]?.resolve();
+          await together;
+        })
+        .catch((error: unknown) => {
+          failed.reject(error);
+          throw error;
+        }),
+    ),
+  );
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** The same for a database that no one has open: what snapshot and journal say, with the schema that they have. */
+export async function copyCold(from: string, to: string): Promise<void> {
+  const { engine, seq, nextEpoch } = await loadStore({ disk: nodeDisk, path: from, newStore: '' });
+  try {
+    await writeSnapshot(nodeDisk, to, engine, { seq, epoch: nextEpoch });
+  } finally {
+    engine.close();
+  }
+}
+
+export interface Inspected {
+  /** The last migration that ran. */
+  readonly schema: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/**
+ * Looks into a copy, from its checksum to SQLite's own check; each of `counts` is a query that answers one number.
+ * Changes nothing. @throws GatewayError `storage_damaged`, `storage_newer`, `storage_foreign`
+ */
+export async function inspectCopy(
+  path: string,
+  counts: Readonly<Record<string, string>>,
+): Promise<Inspected & { readonly integrity: string }> {
+  const { engine } = await loadStore({ disk: nodeDisk, path, newStore: '' });
+  try {
+    const count = (sql: string): number => {
+      try {
+        return Number(Object.values(engine.prepare(sql).get([]) ?? {})[0] ?? 0);
+      } catch {
+        return 0; // a table that came with a later schema
+      }
+    };
+    return {
+      schema: readMeta(engine)?.version ?? 0,
+      integrity: engine.integrity(),
+      counts: Object.fromEntries(Object.entries(counts).map(([name, sql]) => [name, count(sql)])),
+    };
+  } finally {
+    engine.close();
   }
 }

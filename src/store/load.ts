@@ -1,15 +1,22 @@
 import { dirname } from 'node:path';
 import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
-import { damaged, journalMissing } from './damage.ts';
 import type { Disk } from './disk.ts';
+import { damaged, journalMissing } from './disk.ts';
 import { Engine } from './engine.ts';
-import { refuseHotJournal } from './hot-journal.ts';
-import { createMeta, FORMAT, type Meta, readMeta } from './meta.ts';
-import { parseStatements, provenAfter, readLine } from './record.ts';
-import { limitsOf, parseHeader, type SegmentName, segmentPath, segmentsOf } from './segment.ts';
-import { checkPagedStamp, checkStamp, type Successor, successorOf } from './snapshot.ts';
-import { isInWalMode, mergeWal } from './wal.ts';
+import { limitsOf, parseHeader, type SegmentName, segmentPath, segmentsOf } from './journal.ts';
+import { isInWalMode, mergeWal, refuseHotJournal } from './migrations.ts';
+import {
+  checkPagedStamp,
+  checkStamp,
+  createMeta,
+  FORMAT,
+  type Meta,
+  readMeta,
+  type Successor,
+  successorOf,
+} from './snapshot.ts';
+import { parseStatements, provenAfter, readLine } from './transaction.ts';
 
 interface ReplayTask {
   readonly segment: SegmentName;

@@ -14,8 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { FolderLockedError, FolderLostError } from '../base/errors.ts';
-import { storageFailure } from './damage.ts';
-import { systemCode } from './disk.ts';
+import { storageFailure, systemCode } from './disk.ts';
 import { aliveness, isRunning, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 const LOCK_NAME = 'gateway.lock';

@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
-import { readLegacy } from '../../src/store/adopt.ts';
 import {
   Database,
   type DatabaseOptions,
@@ -11,6 +10,7 @@ import {
   type Migration,
   type Tx,
 } from '../../src/store/database.ts';
+import { readLegacy } from '../../src/store/migrations.ts';
 import { copyOf, databasePath, notesIn, openIn, temporaryFolder } from './kit/folder.ts';
 import { filesOfDeadProgram, LEGACY_SECURITY } from './kit/legacy.ts';
 import { MemoryDisk, randomFrom } from './kit/memory-disk.ts';

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
-import { copyTogether, inspectCopy } from '../../src/store/copies.ts';
-import { Database } from '../../src/store/database.ts';
+import { copyTogether, Database, inspectCopy } from '../../src/store/database.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'copies-'));
 const opened: Database[] = [];

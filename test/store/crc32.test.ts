@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32, crc32InJs } from '../../src/store/crc32.ts';
+import { crc32, crc32InJs } from '../../src/store/disk.ts';
 
 describe('crc32', () => {
   it('gives the check value of its definition', () => {

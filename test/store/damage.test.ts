@@ -2,8 +2,8 @@ import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writ
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
-import { storageFailure } from '../../src/store/damage.ts';
 import { Database } from '../../src/store/database.ts';
+import { storageFailure } from '../../src/store/disk.ts';
 import {
   addNote,
   copyOf,

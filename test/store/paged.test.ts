@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Disk, nodeDisk } from '../../src/store/disk.ts';
 import { Engine } from '../../src/store/engine.ts';
-import { createMeta } from '../../src/store/meta.ts';
 import { PagedFile } from '../../src/store/paged-file.ts';
-import { checkPagedStamp, checkStamp, writeSnapshot } from '../../src/store/snapshot.ts';
+import { checkPagedStamp, checkStamp, createMeta, writeSnapshot } from '../../src/store/snapshot.ts';
 import { addNote, copyOf, databasePath, noteTexts, openIn, temporaryFolder } from './kit/folder.ts';
 
 /** Every snapshot stays on the disk, however small. */

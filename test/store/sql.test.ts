@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkedParams, type SqlValue, statementKind } from '../../src/store/sql.ts';
+import { checkedParams, type SqlValue, statementKind } from '../../src/store/engine.ts';
 
 describe('a statement', () => {
   it.each([

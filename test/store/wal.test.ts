@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isInWalMode, mergeWal } from '../../src/store/wal.ts';
+import { isInWalMode, mergeWal } from '../../src/store/migrations.ts';
 import { tries } from '../support/tries.ts';
 import { filesOfDeadProgram } from './kit/legacy.ts';
 

@@ -13,7 +13,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import { copyTogether } from '../../store/copies.ts';
+import { copyTogether } from '../../store/database.ts';
 import { systemCode } from '../../store/disk.ts';
 import { Acts } from '../access/audit.ts';
 import type { GatewayDeps } from '../core.ts';

@@ -1,8 +1,8 @@
 /** A backup of data that no gateway has open, with the schema that they have: made before a new version changes it. */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { copyCold } from '../../store/copies.ts';
 import type { DataFolder } from '../../store/data-folder.ts';
+import { copyCold } from '../../store/database.ts';
 import { FolderLock } from '../../store/lock.ts';
 import { type Manifest, writeArchive } from './archive.ts';
 import { contentOf } from './backups.ts';

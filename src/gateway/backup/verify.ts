@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import { type Inspected, inspectCopy } from '../../store/copies.ts';
+import { type Inspected, inspectCopy } from '../../store/database.ts';
 import { readArchive } from './archive.ts';
 import { belongs, DATABASES } from './contents.ts';
 

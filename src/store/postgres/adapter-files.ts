@@ -5,7 +5,7 @@ import type { Logger } from '../../base/log.ts';
 import { systemCode } from '../disk.ts';
 import type { Leadership } from './leadership.ts';
 import type { PgLink } from './link.ts';
-import { DROP_FILE, PUT_FILE } from './tables.ts';
+import { DROP_FILE, PUT_FILE } from './link.ts';
 
 const EVERY_MS = 1_000;
 /** Libraries that were installed for an adapter: every machine has its own. */

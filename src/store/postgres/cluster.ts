@@ -1,20 +1,83 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { pause } from '../../base/async.ts';
+import { basename, dirname, join } from 'node:path';
+import { pause, systemClock } from '../../base/async.ts';
 import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Backing, DatabaseOptions } from '../backing.ts';
 import type { DataFolder } from '../data-folder.ts';
+import { nodeDisk } from '../disk.ts';
+import { segmentsOf } from '../journal.ts';
+import { loadStore } from '../load.ts';
+import { adoptLegacy } from '../migrations.ts';
 import { ownIdentity } from '../process-identity.ts';
+import { readMeta, writeSnapshot } from '../snapshot.ts';
 import { AdapterFiles } from './adapter-files.ts';
 import { Election, type Leadership } from './leadership.ts';
-import { isRefusal, PgLink, placeOf } from './link.ts';
-import { moveFiles } from './move-files.ts';
+import { createTables, isRefusal, PgLink, placeOf } from './link.ts';
 import { databaseName, PgBacking } from './pg-backing.ts';
-import { Replica } from './replica.ts';
-import { createTables } from './tables.ts';
+import { Replica, upload } from './pg-journal.ts';
+
+/** Where files go whose content is in PostgreSQL: a start without `store.url` must not continue from an old state. */
+const ASIDE = 'before-postgres';
+
+interface Target {
+  readonly link: PgLink;
+  readonly leadership: Leadership;
+  readonly database: string;
+  readonly scratch: string;
+  /** What PostgreSQL has. */
+  readonly replica: Replica;
+}
+
+/**
+ * What a gateway had in files becomes the first snapshot in PostgreSQL, and the files are moved aside. A start that was
+ * cut off between the two moves them the next time. Answers whether something was copied.
+ * @throws GatewayError `store_twice` when PostgreSQL and the files hold different things
+ */
+async function moveFiles(options: DatabaseOptions, target: Target): Promise<boolean> {
+  const { path, log, adopt, clock = systemClock } = options;
+  const names = await nodeDisk.list(dirname(path));
+  if (!names.includes(basename(path)) && segmentsOf(path, names).length === 0) return false;
+  const newStore = randomBytes(8).toString('hex');
+  if (adopt !== undefined && target.replica.isEmpty)
+    await adoptLegacy({ ...options, disk: nodeDisk, path, clock, newStore, adopt });
+  const { engine, seq } = await loadStore({ disk: nodeDisk, path, newStore });
+  const { replica, database, scratch } = target;
+  const copies = replica.isEmpty;
+  try {
+    if (copies) {
+      const file = `${scratch}.${randomBytes(6).toString('hex')}.db`;
+      try {
+        await writeSnapshot(nodeDisk, file, engine, { seq, epoch: target.leadership.term });
+        await upload(target, file, database, seq);
+      } finally {
+        await rm(file, { force: true });
+      }
+    } else if (readMeta(engine)?.store !== replica.store || seq > replica.seq) {
+      throw new GatewayError('store_twice', `PostgreSQL and ${path} hold different data`, {
+        status: 409,
+        hint: `To keep what is in PostgreSQL, move ${path} and the files of the same name away. To keep the files, use an empty PostgreSQL database.`,
+      });
+    }
+  } finally {
+    engine.close();
+  }
+  const aside = join(dirname(path), ASIDE);
+  await mkdir(aside, { recursive: true, mode: 0o700 });
+  const stem = basename(path, '.db');
+  for (const name of await nodeDisk.list(dirname(path)))
+    if (name === basename(path) || (name.startsWith(`${stem}-`) && name.endsWith('.log')))
+      await rename(join(dirname(path), name), join(aside, name));
+  log.info('copied the files to PostgreSQL and moved them aside', {
+    file: path,
+    directory: aside,
+    copied: copies,
+  });
+  return copies;
+}
 
 const CHANNEL = 'pi_gateway';
 /** How often a standby looks for a beat. */

@@ -7,8 +7,7 @@ import { silentLogger } from '../../../src/base/log.ts';
 import { dataFolder, openDataFolder } from '../../../src/store/data-folder.ts';
 import { Database } from '../../../src/store/database.ts';
 import { Cluster } from '../../../src/store/postgres/cluster.ts';
-import { PgLink } from '../../../src/store/postgres/link.ts';
-import { LOCK_KEY } from '../../../src/store/postgres/tables.ts';
+import { LOCK_KEY, PgLink } from '../../../src/store/postgres/link.ts';
 import { Postgres, postgresPrograms } from '../../support/postgres.ts';
 
 const missing = postgresPrograms() === undefined;

@@ -12,7 +12,7 @@ import {
   takeOver,
   type Watch,
   watched,
-} from '../../../src/store/postgres/lease.ts';
+} from '../../../src/store/postgres/leadership.ts';
 import { tries } from '../../support/tries.ts';
 
 const EMPTY: LeaderRow = { term: 0, beat: 0, released: true, holder: '', name: '' };
