@@ -15,8 +15,15 @@ import type { Agent, AgentEvent } from '../src/gateway/agent/agent.ts';
 import { nobodyToAsk } from '../src/gateway/agent/question.ts';
 import { EventStream } from '../src/gateway/events.ts';
 import { TASK_MIGRATIONS } from '../src/gateway/schema.ts';
-import { newTask, taskOf, taskView } from '../src/gateway/tasks/task-record.ts';
-import { insertTask, storeProgress, storeSteps, storeTask } from '../src/gateway/tasks/task-rows.ts';
+import {
+  insertTask,
+  newTask,
+  storeProgress,
+  storeSteps,
+  storeTask,
+  taskOf,
+  taskView,
+} from '../src/gateway/tasks/task-record.ts';
 import { Tasks } from '../src/gateway/tasks/tasks.ts';
 import { Database } from '../src/store/database.ts';
 import { Projection } from '../src/tui/state/projection.ts';

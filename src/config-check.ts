@@ -3,11 +3,11 @@ import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError } from './base/errors.ts';
-import { agentHosts, agentSharesFiles } from './gateway/config/agent-hosts.ts';
+import { agentHosts, agentSharesFiles } from './gateway/config/agent-settings.ts';
 import type { Config } from './gateway/config/schema.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { checkAddresses, readOwners } from './gateway/notify/owners.ts';
-import { checkEntries } from './gateway/schedules/config-entries.ts';
+import { checkEntries } from './gateway/schedules/requests.ts';
 
 /** What counts at a start besides the file. */
 export interface StartSurroundings {

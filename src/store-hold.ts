@@ -7,7 +7,7 @@ import { passwordsOf, resolveSecret } from './gateway/config/secrets.ts';
 import { adoptSecurity, adoptSessions, adoptTasks } from './gateway/older-versions.ts';
 import { SECURITY_MIGRATIONS, SESSION_MIGRATIONS, TASK_MIGRATIONS } from './gateway/schema.ts';
 import type { Redactor } from './gateway/send/egress.ts';
-import { gated } from './gateway/send/send-gate.ts';
+import { gated } from './gateway/send/send-queue.ts';
 import type { DataFolder } from './store/data-folder.ts';
 import { Database, type DatabaseOptions } from './store/database.ts';
 import { FolderLock } from './store/lock.ts';

@@ -1,5 +1,5 @@
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts';
-import { closest } from '../gateway/config/suggest.ts';
+import { closest } from '../base/text.ts';
 import type { CommandRow } from './program.ts';
 
 /** Wrong usage: exit code 2. */

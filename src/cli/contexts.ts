@@ -1,8 +1,8 @@
 /** Gateways by name: `contexts` in the configuration, for the console and for commands with `--context`. */
 import { GatewayError } from '../base/errors.ts';
+import { closest } from '../base/text.ts';
 import { type LoadedConfig, loadConfig } from '../gateway/config/load.ts';
 import { resolveSecret } from '../gateway/config/secrets.ts';
-import { closest } from '../gateway/config/suggest.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import { attachOperator, type TokenSource } from '../server/remote-operator.ts';
 import { type DataFolder, readOperatorToken } from '../store/data-folder.ts';

@@ -1,9 +1,9 @@
 import { GatewayError } from '../base/errors.ts';
+import { closest } from '../base/text.ts';
 import * as print from '../cli/print.ts';
 import { VIEWS } from '../cli/views.ts';
 import { type Misused, readWork } from '../cli/work.ts';
 import { ConfigAccess, differs } from '../gateway/config/access.ts';
-import { closest } from '../gateway/config/suggest.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import { commandsOf, nextWords, type Worded } from '../gateway/operator/operations/words.ts';

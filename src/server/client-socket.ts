@@ -4,7 +4,7 @@ import type { Clock } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/adapter.ts';
-import { gateOfCall } from '../gateway/send/send-gate.ts';
+import { gateOfCall } from '../gateway/send/send-queue.ts';
 import type { ServerCounters } from './counters.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Flushable, WriteBatch } from './write-batch.ts';

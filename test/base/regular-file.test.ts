@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSince } from '../../src/agents/pi/cut-session.ts';
 import { openRegular } from '../../src/base/files.ts';
-import { toolRuns } from '../../src/gateway/send/own-files.ts';
+import { toolRuns } from '../../src/gateway/send/file-policy.ts';
 import { temporaryFolder } from '../support/gateway-process.ts';
 
 describe('a file that an agent may have replaced', () => {

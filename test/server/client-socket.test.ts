@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket as OtherClient } from 'ws';
 import { GatewayError } from '../../src/base/errors.ts';
 import type { Adapter, ChatSocket, Frame, SendRequest } from '../../src/gateway/adapter.ts';
-import { gated } from '../../src/gateway/send/send-gate.ts';
+import { gated } from '../../src/gateway/send/send-queue.ts';
 import { listenApart } from '../../src/prove/ports.ts';
 import { everyBeat } from '../../src/server/limits.ts';
 import { ChatClient } from './chat-client.ts';

@@ -1,7 +1,7 @@
 import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
-import { checkGate } from '../../gateway/send/send-gate.ts';
+import { checkGate } from '../../gateway/send/send-queue.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { DISCORD_API_URL } from './settings.ts';

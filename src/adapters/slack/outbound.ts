@@ -6,7 +6,7 @@ import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
-import { checkGate } from '../../gateway/send/send-gate.ts';
+import { checkGate } from '../../gateway/send/send-queue.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { Telegram, TelegramError } from 'telegraf';
 import type { Telegram as BotMethods, Opts } from 'telegraf/types';
 import { messageOf } from '../../base/errors.ts';
-import { checkGate } from '../../gateway/send/send-gate.ts';
+import { checkGate } from '../../gateway/send/send-queue.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { TELEGRAM_API_ROOT } from './settings.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { KeyedQueue, unlessAborted } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
-import { checkGate } from '../../gateway/send/send-gate.ts';
+import { checkGate } from '../../gateway/send/send-queue.ts';
 import { LruMap } from '../kit/lru.ts';
 import type { IrcLine } from './irc-line.ts';
 import { deliveryErrorOf } from './notices.ts';

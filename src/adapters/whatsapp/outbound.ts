@@ -5,7 +5,7 @@ import { within } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
-import { checkGate } from '../../gateway/send/send-gate.ts';
+import { checkGate } from '../../gateway/send/send-queue.ts';
 import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { property } from './close-reason.ts';

@@ -7,11 +7,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, FolderLockedError, GatewayError, messageOf } from '../../base/errors.ts';
+import { watchFile } from '../../base/files.ts';
 import type { ComposeOptions, RunningGateway } from '../../compose.ts';
 import { coldBackup } from '../../gateway/backup/cold.ts';
 import { finishRestore } from '../../gateway/backup/restore.ts';
 import { loadConfig } from '../../gateway/config/load.ts';
-import { watchFile } from '../../gateway/config/watch.ts';
 import { say } from '../../gateway/language/chat-text.ts';
 import type { LogSink } from '../../gateway/log-hub.ts';
 import type { Notice } from '../../gateway/notify/notice.ts';

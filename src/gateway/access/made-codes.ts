@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, LONGEST_TIMER_MS } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { idFault } from '../chat.ts';
-import type { PairingLimits } from '../config/pairing-schema.ts';
+import type { PairingLimits } from '../config/section-schemas.ts';
 import type { Core } from '../core.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';

@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/text.ts';
 import type { Database, Row } from '../../store/database.ts';
-import { CODE_LENGTHS, inWords, type PairingLimits } from '../config/pairing-schema.ts';
+import { CODE_LENGTHS, inWords, type PairingLimits } from '../config/section-schemas.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, InboundMessage, PairingView, Platform, Sender } from '../model.ts';
 

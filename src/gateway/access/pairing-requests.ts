@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/async.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { namedBy } from '../chat.ts';
-import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
+import { inWords, type PairingLimits } from '../config/section-schemas.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { RateLimiter } from '../receive/admission.ts';
 import {

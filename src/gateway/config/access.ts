@@ -3,16 +3,15 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
+import { closest } from '../../base/text.ts';
 import { PLATFORMS, type Platform } from '../model.ts';
 import type { ConfigKind, ConfigValue } from '../operator/operator.ts';
 import { machineZone } from '../time-zone.ts';
-import { isLive } from './edits.ts';
-import { keyLines } from './key-lines.ts';
+import { isLive, keyLines } from './edits.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
 import { environmentName } from './secrets.ts';
 import { resolveSettings } from './settings.ts';
-import { closest } from './suggest.ts';
 
 /** The part of a schema that says what may be typed. */
 interface KindNode {

@@ -2,12 +2,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import { ConfigError, messageOf } from '../../base/errors.ts';
+import { closest } from '../../base/text.ts';
 import { idFault } from '../chat.ts';
 import { PLATFORMS } from '../model.ts';
-import { tokenSpans } from '../send/token-shapes.ts';
+import { tokenSpans } from '../send/egress.ts';
 import { isMeaning, misses, nearlyTool } from './meaning.ts';
 import { type Config, ConfigSchema } from './schema.ts';
-import { closest } from './suggest.ts';
 
 /** A choice is named after all of its members: more than the eight errors that typebox stops at. */
 Settings.Set({ maxErrors: 64 });

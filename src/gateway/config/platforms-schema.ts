@@ -1,6 +1,6 @@
 /** `platforms` of the configuration: what all of them take, and the keys of each. */
 import { Type } from 'typebox';
-import { AgentContextSchema, language, PerKindSessions, secret, text, thinking } from './schema-parts.ts';
+import { AgentContextSchema, language, PerKindSessions, secret, text, thinking } from './meaning.ts';
 
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
 export const ChatAgentSchema = Type.Object({

@@ -1,12 +1,8 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
-import { ConsoleSchema } from './console-schema.ts';
-import { HeartbeatSchema, NotifySchema, OwnersSchema } from './notify-schema.ts';
-import { PairingSchema } from './pairing-schema.ts';
-import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import { BackupSchema, RetentionSchema } from './retention.ts';
 import {
   AgentContextSchema,
+  AgentHostSchema,
   BotLoopSchema,
   ContextSchema,
   generalLanguage,
@@ -16,26 +12,17 @@ import {
   secret,
   text,
   thinking,
-} from './schema-parts.ts';
-
-const AgentHostSchema = Type.Object({
-  name: text('Stays with the sessions that live there.', { minLength: 1, 'x-is': 'word' }),
-  command: Type.Array(Type.String({ 'x-is': 'argument' }), { minItems: 1, description: 'As agent.command.' }),
-  weight: Type.Optional(
-    Type.Number({
-      minimum: 0.01,
-      maximum: 100,
-      description: 'How much of the new sessions it gets, compared with the others; default 1.',
-    }),
-  ),
-  maxConcurrent: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
-  ),
-  sessionDir: Type.Optional(text('Directory of its session files, as the host sees it.', { 'x-is': 'path' })),
-  sharesFiles: Type.Optional(
-    Type.Boolean({ description: 'It sees the files of the gateway under the same paths.' }),
-  ),
-});
+} from './meaning.ts';
+import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
+import {
+  BackupSchema,
+  ConsoleSchema,
+  HeartbeatSchema,
+  NotifySchema,
+  OwnersSchema,
+  PairingSchema,
+  RetentionSchema,
+} from './section-schemas.ts';
 
 const ScheduleSchema = Type.Object({
   id: Type.String({

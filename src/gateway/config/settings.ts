@@ -7,13 +7,24 @@ import { checkAddresses, type Owner, readOwners } from '../notify/owners.ts';
 import { parseTarget } from '../send/target.ts';
 import { readLimits, type SpendLimit } from '../spending/limit.ts';
 import { machineZone } from '../time-zone.ts';
-import { type AgentHostSettings, agentHosts, capOf, sharedSessionDir } from './agent-hosts.ts';
-import { type ChatAgent, chatAgent } from './chat-agent.ts';
+import {
+  type AgentHostSettings,
+  agentHosts,
+  type ChatAgent,
+  capOf,
+  chatAgent,
+  sharedSessionDir,
+} from './agent-settings.ts';
 import { misses } from './meaning.ts';
-import type { HeartbeatConfig, NotifyConfig } from './notify-schema.ts';
-import { type PairingLimits, pairingConflict, pairingLimits } from './pairing-schema.ts';
-import { type Retention, readRetention } from './retention.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
+import type { HeartbeatConfig, NotifyConfig } from './section-schemas.ts';
+import {
+  type PairingLimits,
+  pairingConflict,
+  pairingLimits,
+  type Retention,
+  readRetention,
+} from './section-schemas.ts';
 
 /** Minutes that a timer waits: anyone who writes a year means that nothing is to be ended. */
 const timed = (minutes: number): number => Math.min(minutes * 60_000, LONGEST_TIMER_MS);

@@ -1,8 +1,9 @@
-/** Other ways to reach the operator: a server that pushes to phones (ntfy, Gotify), or a program of theirs. */
+/** Other ways to reach the operator: a server that pushes to phones (ntfy, Gotify), a program of theirs, a watchdog. */
 
 import { spawn } from 'node:child_process';
 import { defined } from '../../base/defined.ts';
-import { GatewayError } from '../../base/errors.ts';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Notice } from './notice.ts';
 
 /** No send takes longer. */
@@ -15,7 +16,7 @@ export interface Channel {
   send(notice: Notice, at: number, signal: AbortSignal): Promise<void>;
 }
 
-export interface WebhookSettings {
+interface WebhookSettings {
   readonly url: string;
   readonly format: 'ntfy' | 'gotify' | 'json';
   readonly token: string | undefined;
@@ -23,7 +24,7 @@ export interface WebhookSettings {
   readonly detail: 'brief' | 'full';
 }
 
-export interface WebhookRequest {
+interface WebhookRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -105,7 +106,7 @@ export function webhook(settings: () => Promise<WebhookSettings>): Channel {
  * One request with an end. A redirect would take the token elsewhere, so it is no success. Rejects with a sentence that
  * does not hold the address: it is often a secret.
  */
-export async function call(
+async function call(
   url: string,
   request: {
     readonly method: string;
@@ -133,7 +134,7 @@ export async function call(
   });
 }
 
-export interface CommandSettings {
+interface CommandSettings {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -170,4 +171,78 @@ export function command({ argv, cwd, env }: CommandSettings): Channel {
         child.stdin.end(`${JSON.stringify(noticeJson(notice, at))}\n`);
       }),
   };
+}
+
+const BEAT_MS = 60_000;
+
+interface HeartbeatDeps {
+  /** Undefined: no one is to be called. */
+  readonly url: () => Promise<string | undefined>;
+  /** What does not work, one phrase each; empty: all is well. */
+  readonly problems: () => readonly string[];
+  readonly log: Logger;
+}
+
+/** Where a watchdog outside is called: the address itself, or the one for failures below it (Healthchecks). */
+export function beatUrl(url: string, failing: boolean): string {
+  if (!failing) return url;
+  const address = new URL(url);
+  address.pathname = `${address.pathname.replace(/\/$/, '')}/fail`;
+  return address.href;
+}
+
+/** Tells a watchdog outside every minute that the gateway works: when the calls stay away, it calls the operator. */
+export class Heartbeat {
+  readonly #deps: HeartbeatDeps;
+  readonly #stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #beating = false;
+  #failed = false;
+
+  constructor(deps: HeartbeatDeps) {
+    this.#deps = deps;
+  }
+
+  /** Only while an address is configured: there is no other timer. */
+  follow(configured: boolean): void {
+    if (!configured) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => void this.beat(), BEAT_MS);
+    this.#timer.unref();
+    void this.beat();
+  }
+
+  stop(): void {
+    this.follow(false);
+    this.#stopping.abort('stopping');
+  }
+
+  /** Never rejects; one at a time. A failure is logged once until it works again. */
+  async beat(): Promise<void> {
+    if (this.#beating) return;
+    this.#beating = true;
+    const { problems, log } = this.#deps;
+    try {
+      const url = await this.#deps.url();
+      if (url === undefined) return;
+      const failing = problems();
+      await call(
+        beatUrl(url, failing.length > 0),
+        { method: 'POST', body: failing.join('\n') },
+        this.#stopping.signal,
+      );
+      if (this.#failed) log.info('the heartbeat is answered again');
+      this.#failed = false;
+    } catch (error) {
+      if (!this.#failed && !this.#stopping.signal.aborted)
+        log.warn('the heartbeat was not answered; trying every minute', { error: messageOf(error) });
+      this.#failed = true;
+    } finally {
+      this.#beating = false;
+    }
+  }
 }

@@ -11,13 +11,11 @@ import type { Outbox } from '../send/outbox.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { machineZone } from '../time-zone.ts';
 import type { Conversations } from '../turns/conversations.ts';
-import { type Channel, command, webhook } from './channels.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { type Channel, command, Heartbeat, webhook } from './channels.ts';
 import { Notices } from './notices.ts';
 import { OwnerCommands } from './owner-commands.ts';
 import { addressFault, type Finding, type Owner, ownerFinding } from './owners.ts';
-import { Watcher } from './watcher.ts';
-import { pairingNotice, startNotice } from './worth.ts';
+import { pairingNotice, startNotice, Watcher } from './watcher.ts';
 
 const TICK_MS = 15_000;
 /** Set while a gateway that notifies runs; there at the next start: it did not end on its own. */

@@ -6,23 +6,26 @@ import type { Core } from '../core.ts';
 import { type ChatText, joined } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import { withButtons } from '../questions/wording.ts';
-import type { Amend } from '../send/amendments.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
+import type { Amend } from '../send/row-sender.ts';
 import { parseTarget, writeTarget } from '../send/target.ts';
 import type { Channel } from './channels.ts';
 import {
   choicesOf,
+  dueNow,
+  isQuiet,
   type Notice,
   type NoticeKind,
+  NoticeRows,
   noticeText,
+  paceOf,
   type Reader,
+  type SendRow,
   together,
   withoutSecrets,
 } from './notice.ts';
-import { NoticeRows, type SendRow } from './notice-rows.ts';
 import type { Owner } from './owners.ts';
-import { dueNow, isQuiet, paceOf } from './pace.ts';
 
 /** After a failed try of a channel; then it is given up. */
 const RETRY_MS = [15_000, 60_000, 5 * 60_000, 15 * 60_000, 60 * 60_000] as const;
@@ -342,10 +345,8 @@ export class Notices {
 
   async #try(row: SendRow, channel: Channel | undefined): Promise<void> {
     const { clock, persist, log, stopping } = this.#deps;
-    if (channel === undefined) {
-      await persist((tx) => this.rows.tried(tx, row, 'dropped', row.tries, clock(), 0));
-      return;
-    }
+    if (channel === undefined)
+      return await persist((tx) => this.rows.tried(tx, row, 'dropped', row.tries, clock(), 0));
     const failed = await channel.send(row.notice, row.at, stopping).then(
       () => undefined,
       (error: unknown) => messageOf(error),
@@ -354,16 +355,13 @@ export class Notices {
     const now = clock();
     const tries = row.tries + 1;
     const waitMs = RETRY_MS[row.tries];
+    const again = waitMs !== undefined;
     if (failed === undefined) await persist((tx) => this.rows.tried(tx, row, 'sent', tries, now, 0));
-    else if (waitMs !== undefined)
+    else if (again)
       await persist((tx) => this.rows.tried(tx, row, 'pending', tries, row.nextAt, now + waitMs));
     else await persist((tx) => this.rows.tried(tx, row, 'failed', tries, now, 0));
     if (failed !== undefined)
-      log.warn(`a notice did not reach ${channel.name}`, {
-        error: failed,
-        tries,
-        again: waitMs !== undefined,
-      });
+      log.warn(`a notice did not reach ${channel.name}`, { error: failed, tries, again });
   }
 
   /** Nothing of it is stored. Never rejects. */

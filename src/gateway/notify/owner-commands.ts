@@ -9,7 +9,7 @@ import { visible } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import type { Notices } from './notices.ts';
 import { judgeAct, type Owner, type OwnerRight } from './owners.ts';
-import { answersOf, approvalKey, approvalNotice, pairingKey, shortOf } from './worth.ts';
+import { answersOf, approvalKey, approvalNotice, pairingKey, shortOf } from './watcher.ts';
 
 export interface OwnerCommandsDeps extends Pick<Core, 'decide' | 'clock' | 'known'> {
   readonly notices: Notices;

@@ -2,12 +2,12 @@
 
 import { ConfigError, GatewayError } from '../../base/errors.ts';
 import { idFault } from '../chat.ts';
-import type { NotifyConfig, OwnersConfig } from '../config/notify-schema.ts';
 import { environmentName } from '../config/secrets.ts';
+import type { NotifyConfig, OwnersConfig } from '../config/section-schemas.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage, Platform } from '../model.ts';
 import { parseTarget, type Target } from '../send/target.ts';
-import type { QuietHours } from './pace.ts';
+import type { QuietHours } from './notice.ts';
 
 export type OwnerRight = 'pair' | 'approve' | 'stop';
 

@@ -6,7 +6,7 @@ import { type ChatText, SILENCE, say } from '../language/chat-text.ts';
 import { LANGUAGES } from '../language/languages.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
-import { tellTurn } from '../send/tell-turn.ts';
+import { tellTurn } from '../send/reply.ts';
 import { Approvals, type Dialog, type Miss } from './dialog.ts';
 import { Dialogs, type DialogVoice } from './dialogs.ts';
 import {

@@ -6,10 +6,10 @@ import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { AgentImage, AgentInput, ConversationSpec } from '../agent/agent.ts';
-import type { ChatAgent } from '../config/chat-agent.ts';
+import type { ChatAgent } from '../config/agent-settings.ts';
 import { type Attachment, type InboundMessage, PLATFORM_NAMES, type ReferredMessage } from '../model.ts';
 import { fileTag } from '../personal-data/person.ts';
-import { errorSentence } from '../send/error-sentence.ts';
+import { errorSentence } from '../send/egress.ts';
 import { filePolicy, filesPrompt } from '../send/file-policy.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 

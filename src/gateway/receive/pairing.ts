@@ -7,7 +7,7 @@ import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
 import { type PairingRequest, pairingView, senderOf, showPairingCode } from '../access/pairing-request.ts';
 import type { OutboundMeta } from '../adapter.ts';
-import { inWords } from '../config/pairing-schema.ts';
+import { inWords } from '../config/section-schemas.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import { chatKey, type InboundMessage } from '../model.ts';

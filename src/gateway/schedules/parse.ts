@@ -4,9 +4,15 @@
  */
 import { say } from '../language/chat-text.ts';
 import { wallTime } from '../time-zone.ts';
-import { findZone } from './local-time.ts';
-import { checkCron, nextRun } from './next-run.ts';
-import { badSchedule, DAY_MS, MINUTE_MS, type ScheduleSpec } from './spec.ts';
+import {
+  badSchedule,
+  checkCron,
+  DAY_MS,
+  findZone,
+  MINUTE_MS,
+  nextRun,
+  type ScheduleSpec,
+} from './next-run.ts';
 
 /** Words for times and days, as people write them in a chat. What could mean two things is not read. */
 

@@ -1,9 +1,19 @@
+/** A schedule: as it is stored, as people read it, and whether it is due. */
 import { defined } from '../../base/defined.ts';
 import type { Row, Tx } from '../../store/database.ts';
-import { type ChatText, recognized, say } from '../language/chat-text.ts';
+import { type ChatText, joined, moment, recognized, say } from '../language/chat-text.ts';
 import type { ChatKind, ChatRef, ScheduleView, TaskStatus } from '../model.ts';
 import { parseTargets, type Target, writeTarget } from '../send/target.ts';
-import { describeSpec, HOUR_MS, readSpec, type ScheduleSpec } from './spec.ts';
+import {
+  DAY_MS,
+  describeSpec,
+  HOUR_MS,
+  MINUTE_MS,
+  nextRun,
+  nextRuns,
+  readSpec,
+  type ScheduleSpec,
+} from './next-run.ts';
 
 export const DEFAULT_QUIET_TOKEN = '[SILENT]';
 export const DEFAULT_MISSED_MS = HOUR_MS;
@@ -136,4 +146,105 @@ export function storeSchedule(tx: Tx, schedule: ScheduleRecord): void {
 
 export function removeSchedule(tx: Tx, id: string): void {
   tx.run('DELETE FROM schedules WHERE id = ?', [id]);
+}
+
+/** What is to be done about a schedule at a moment. Pure; the clock may have been moved in either direction. */
+type Due =
+  | { readonly action: 'wait'; readonly next: number | undefined }
+  /** `due` is the moment that it was to run at; `missed` further runs before it are left out. */
+  | {
+      readonly action: 'run';
+      readonly due: number;
+      readonly missed: number;
+      readonly next: number | undefined;
+    }
+  | {
+      readonly action: 'skip';
+      readonly missed: number;
+      readonly last: number;
+      readonly next: number | undefined;
+    };
+
+/** A run that begins this late is on time: the machine was busy. */
+const ON_TIME_MS = MINUTE_MS;
+/** Missed runs are counted up to here; beyond, "many" is all that matters. */
+const COUNTED = 1000;
+
+type Timed = Pick<ScheduleRecord, 'spec' | 'zone' | 'lastDue' | 'nextRunAt' | 'missedMs'>;
+
+/**
+ * The moment after which the next run lies. Never before the last one that ran, so that a clock that is moved back
+ * doubles nothing; but a "last run" more than a day ahead was made by a clock that was wrong, and counts no more.
+ */
+function floorOf({ lastDue }: Timed, now: number): number {
+  return lastDue !== undefined && lastDue <= now + DAY_MS ? Math.max(lastDue, now) : now;
+}
+
+/** The next run of a schedule that nothing is due of. */
+export function plannedNext(schedule: Timed, now: number): number | undefined {
+  return nextRun(schedule.spec, schedule.zone, floorOf(schedule, now));
+}
+
+export function whatIsDue(schedule: Timed, now: number): Due {
+  const { spec, zone, nextRunAt, missedMs } = schedule;
+  if (nextRunAt === undefined) return { action: 'wait', next: undefined };
+  if (nextRunAt > now) {
+    // A clock that was moved back may have a run ahead that is nearer than the stored one.
+    const planned = plannedNext(schedule, now);
+    return { action: 'wait', next: planned === undefined ? nextRunAt : Math.min(planned, nextRunAt) };
+  }
+  const next = plannedNext(schedule, now);
+  let last = nextRunAt;
+  let count = 1;
+  for (; count < COUNTED; count += 1) {
+    const following = nextRun(spec, zone, last);
+    if (following === undefined || following > now) break;
+    last = following;
+  }
+  if (count === COUNTED) {
+    const recent = nextRun(spec, zone, now - missedMs);
+    if (recent !== undefined && recent <= now) last = Math.max(last, recent);
+  }
+  const late = now - last;
+  if (late <= Math.max(ON_TIME_MS, missedMs)) return { action: 'run', due: last, missed: count - 1, next };
+  return { action: 'skip', missed: count, last, next };
+}
+
+/** What someone reads who has just made a schedule: its id and its next three runs, in its zone. */
+export function announce(schedule: ScheduleRecord, now: number): ChatText {
+  const { id, spec, zone } = schedule;
+  const runs = nextRuns(spec, zone, now, 3).map((at) => moment(at, zone));
+  return say('schedule.next', { id, n: runs.length, runs: joined(runs, ', '), zone });
+}
+
+/** Timers run by a clock that stands still while the machine sleeps: the wall is looked at this often. */
+const LOOK_MS = 60_000;
+
+/** One timer for the earliest of many moments. It keeps no process alive, and there is none while nothing waits. */
+export class Wake {
+  readonly #look: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(look: () => void) {
+    this.#look = look;
+  }
+
+  get armed(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** `next`: the earliest moment, or undefined for none. */
+  arm(next: number | undefined, now: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (next === undefined) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#look();
+      },
+      Math.max(0, Math.min(LOOK_MS, next - now)),
+    );
+    this.#timer.unref();
+  }
 }

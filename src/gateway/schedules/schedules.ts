@@ -3,19 +3,19 @@ import { GatewayError, messageOf } from '../../base/errors.ts';
 import { ChatError, say } from '../language/chat-text.ts';
 import type { Platform, ScheduleView } from '../model.ts';
 import type { TaskRecord } from '../tasks/task-record.ts';
-import { type ConfigSchedule, followConfig } from './config-entries.ts';
-import type { SchedulesDeps } from './deps.ts';
-import { plannedNext, whatIsDue } from './due.ts';
-import { type NewSchedule, newSchedule } from './requests.ts';
+import { DAY_MS } from './next-run.ts';
+import type { SchedulesDeps } from './requests.ts';
+import { type ConfigSchedule, followConfig, type NewSchedule, newSchedule } from './requests.ts';
 import {
+  plannedNext,
   removeSchedule,
   type ScheduleRecord,
   scheduleOf,
   scheduleView,
   storeSchedule,
+  Wake,
+  whatIsDue,
 } from './schedule-record.ts';
-import { DAY_MS } from './spec.ts';
-import { Wake } from './wake.ts';
 
 const SCHEDULE_LIMITS = {
   perSender: 20,

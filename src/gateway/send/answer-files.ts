@@ -14,11 +14,10 @@ import type { Core } from '../core.ts';
 import { raw, recognized, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
-import { type FilePolicy, whyKept } from './file-policy.ts';
+import { type FilePolicy, isDuring, mayWrite, originOf, toolRuns, whyKept } from './file-policy.ts';
 import type { OutboundRow } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
 import { type OutgoingFile, takeOutgoingFiles } from './outgoing-files.ts';
-import { isDuring, mayWrite, originOf, toolRuns } from './own-files.ts';
 
 /** pi says a little later that a tool has begun. */
 const LATE_MS = 1000;

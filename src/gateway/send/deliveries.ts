@@ -2,14 +2,10 @@ import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import type { ChatPace } from './chat-pace.ts';
-import type { DeadChats } from './dead-chats.ts';
-import { type OutboundRow, outboxView, undeliveredText } from './outbound-row.ts';
+import { type OutboundRow, outboxView, smallerParts, undeliveredText } from './outbound-row.ts';
 import type { OutboxRows } from './outbox-rows.ts';
-import { smallerParts } from './plain-parts.ts';
 import type { RowSender } from './row-sender.ts';
-import type { RetryIn } from './send-queue.ts';
-import type { SendQueues } from './send-queues.ts';
+import type { ChatPace, DeadChats, RetryIn, SendQueues } from './send-queue.ts';
 
 const RETRY = { minMs: 1000, maxMs: 60_000 } as const;
 

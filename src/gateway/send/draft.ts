@@ -1,8 +1,9 @@
-import type { Clock } from '../../base/async.ts';
-import { settlesWithin } from '../../base/async.ts';
+import { type Clock, settlesWithin } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { DeliveryError } from '../../base/errors.ts';
 import type { Adapter, Part } from '../adapter.ts';
+import type { AgentEvent } from '../agent/agent.ts';
+import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef } from '../model.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -15,7 +16,7 @@ const DRAFT = {
   graceMs: 5000,
 } as const;
 
-export interface DraftDeps {
+interface DraftDeps {
   readonly chat: ChatRef;
   /** The message that it answers, if it answers one. */
   readonly replyTo?: string;
@@ -166,5 +167,88 @@ export class Draft {
     const { chat, outbox } = this.#deps;
     // A stray draft that cannot be deleted stays.
     await outbox.direct(chat, async (adapter, signal) => adapter.delete?.(chat, id, signal)).catch(() => {});
+  }
+}
+
+/** What is over sooner needs no indicator: it would arrive with the answer. */
+const TYPING_AFTER_MS = 80;
+
+/** Shows the typing indicator while work runs; refreshed as the platform needs, with a hard end. */
+export function showTyping(adapter: Adapter | undefined, chat: ChatRef, hardEndMs: number): () => void {
+  const { typing } = adapter ?? {};
+  if (adapter === undefined || typing === undefined || !adapter.capabilities.typing) return () => {};
+  const call = (on: boolean): void => {
+    // Best effort: its failure changes nothing, whichever way it comes.
+    (async () => typing.call(adapter, chat, on))().catch(() => {});
+  };
+  let shown = false;
+  let refresh: NodeJS.Timeout | undefined;
+  const begin = setTimeout(() => {
+    shown = true;
+    call(true);
+    const { typingRefreshMs } = adapter.capabilities;
+    if (typingRefreshMs > 0) refresh = setInterval(() => call(true), typingRefreshMs);
+  }, TYPING_AFTER_MS);
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(begin);
+    clearInterval(refresh);
+    clearTimeout(limit);
+    if (shown) call(false);
+  };
+  const limit = setTimeout(end, hardEndMs);
+  return end;
+}
+
+export type ToolActivity = 'off' | 'brief' | 'verbose';
+
+const BRIEF_TOOLS = 3;
+const VERBOSE_TOOLS = 8;
+
+interface Tool {
+  readonly id: string;
+  readonly name: string;
+  state: 'running' | 'ok' | 'failed';
+}
+
+const MARKS = { running: '…', ok: ' ✓', failed: ' ✗' } as const;
+
+/** One line below a draft that says which tools are working. Names only: no argument and no output of a tool. */
+export class ToolLine {
+  readonly #level: ToolActivity;
+  readonly #tools: Tool[] = [];
+  #progress = '';
+  #starting = false;
+
+  constructor(level: ToolActivity) {
+    this.#level = level;
+  }
+
+  take(event: AgentEvent): void {
+    if (event.type === 'starting') this.#starting = event.on;
+    else if (event.type === 'tool_start')
+      this.#tools.push({ id: event.id, name: event.name, state: 'running' });
+    else if (event.type === 'tool_end') {
+      const tool = this.#tools.findLast((each) => each.id === event.id);
+      if (tool !== undefined) tool.state = event.ok ? 'ok' : 'failed';
+    } else if (event.type === 'progress')
+      this.#progress = `${Math.round(event.percent)} % ${event.message}`.trim();
+  }
+
+  /** Empty where there is nothing to show or nothing may be shown. */
+  text(): ChatText {
+    if (this.#level === 'off') return SILENCE;
+    if (this.#starting) return joined([raw('⚙ '), say('turn.starting')], '');
+    const tools =
+      this.#level === 'verbose'
+        ? this.#tools
+            .slice(-VERBOSE_TOOLS)
+            .map(({ name, state }) => `${name}${MARKS[state]}`)
+            .join(' › ')
+        : [...new Set(this.#tools.map(({ name }) => name))].slice(-BRIEF_TOOLS).join(', ');
+    const line = [tools, this.#progress].filter((each) => each !== '').join(' · ');
+    return line === '' ? SILENCE : raw(`⚙ ${line}`);
   }
 }

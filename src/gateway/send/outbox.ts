@@ -3,18 +3,16 @@ import { settlesWithin, withDeadline } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
-import type { Adapter, OutboundKind, Part } from '../adapter.ts';
+import type { Adapter, Announcement, OutboundKind, Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
-import type { ChatRef, OutboxView, Platform, Sender } from '../model.ts';
-import { type Amend, Amendments } from './amendments.ts';
-import { ChatPace } from './chat-pace.ts';
-import { DeadChats } from './dead-chats.ts';
+import { type ChatRef, chatKey, type OutboxView, type Platform, type Sender } from '../model.ts';
 import { Deliveries } from './deliveries.ts';
 import { type NewOutbound, newRow, type OutboundRow, outboxView } from './outbound-row.ts';
 import { OutboxRows } from './outbox-rows.ts';
-import { RowSender } from './row-sender.ts';
-import { SendQueues } from './send-queues.ts';
+import { type Amend, Amendments, RowSender } from './row-sender.ts';
+import { ChatPace, DeadChats, SendQueues } from './send-queue.ts';
+import { parseTarget, type Target } from './target.ts';
 
 /** No call to a platform takes longer. */
 const SEND_DEADLINE_MS = 60_000;
@@ -24,7 +22,7 @@ const AMENDED_MS = 2000;
 /** Someone in the chat waits for these. */
 const AWAITED: ReadonlySet<OutboundKind> = new Set(['reply', 'outcome', 'command', 'task']);
 
-export interface OutboxDeps extends Core {
+interface OutboxDeps extends Core {
   /** Markdown to the platform's parts; works also while the adapter is stopped. */
   readonly format: (platform: Platform, markdown: string) => readonly Part[];
   /** False while the adapter is known to be offline: nothing is tried, `kick` resumes. */
@@ -334,4 +332,30 @@ function notFound(id: string): GatewayError {
     status: 404,
     hint: 'List them with the outbox view of the console.',
   });
+}
+
+/**
+ * Takes news of a platform to the chats that the operator named; `chats` are those that targets mean now. Resolves when it
+ * is durable for each of them; the same news again, even after a restart, goes nowhere. Rejects with a GatewayError for a target that leads nowhere.
+ */
+export function announcer(
+  { persist }: Pick<Core, 'persist'>,
+  outbox: Pick<Outbox, 'addOnce' | 'format' | 'release'>,
+  chats: (targets: readonly Target[]) => readonly ChatRef[],
+) {
+  return async (platform: Platform, { id, text, targets }: Announcement): Promise<void> => {
+    const to = chats(targets.map(parseTarget));
+    const rows: OutboundRow[] = await persist((tx) =>
+      to.flatMap((chat) => {
+        const parts = outbox.format(chat, text);
+        const row = outbox.addOnce(tx, `news:${platform}:${id}:${chatKey(chat)}`, {
+          chat,
+          meta: { kind: 'notice' },
+          parts,
+        });
+        return row === undefined ? [] : [row];
+      }),
+    );
+    for (const row of rows) void outbox.release(row);
+  };
 }

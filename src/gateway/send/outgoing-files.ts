@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { lstat, mkdir, open, realpath, writeFile } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve, sep } from 'node:path';
 import { type ChatText, recognized, say } from '../language/chat-text.ts';
-import type { FoundFile } from './own-files.ts';
+import type { FoundFile } from './file-policy.ts';
 
 /** A link or image of a Markdown text whose target may be a file. */
 interface FileLink {

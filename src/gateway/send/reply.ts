@@ -4,18 +4,48 @@ import type { Adapter, OutboundMeta, Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 import type { TurnEvent } from '../events.ts';
 import { raw } from '../language/chat-text.ts';
-import type { InboundMessage } from '../model.ts';
-import { Draft } from './draft.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
+import { Draft, type ToolActivity, ToolLine } from './draft.ts';
 import type { NewOutbound } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
-import { mayBecomeSilence } from './silence.ts';
-import { tellTurn } from './tell-turn.ts';
-import { type ToolActivity, ToolLine } from './tool-line.ts';
+
+/** What an agent says that has nothing to say. */
+const SILENCE = '[SILENT]';
+
+/** May an answer to this message be nothing at all? Only where no one called the bot. */
+export function mayStaySilent({ chatKind, mentioned, promptId }: InboundMessage): boolean {
+  return chatKind === 'group' && !mentioned && promptId === undefined;
+}
+
+/** The answer, or nothing where it only says that there is none. */
+export function withoutSilence(answer: string): string {
+  const said = answer.trim();
+  return said === '' || said.toUpperCase() === SILENCE ? '' : answer;
+}
+
+/** Could what has come so far still become silence? Then no one may see it yet. */
+function mayBecomeSilence(answer: string): boolean {
+  return SILENCE.startsWith(answer.trim().toUpperCase());
+}
+
+/** Shows a turn's event to a client that streams them. Best effort: an adapter that throws over it harms no turn. */
+export function tellTurn(
+  adapter: Adapter | undefined,
+  chat: ChatRef,
+  promptId: string | undefined,
+  event: TurnEvent,
+): void {
+  try {
+    adapter?.turnEvent?.(chat, promptId, event);
+  } catch {
+    // What became of the turn goes through the outbox, whose failures are told.
+  }
+}
 
 /** A draft appears once there is something to read. */
 const FIRST_DRAFT_CHARS = 4;
 
-export interface ReplyDeps {
+interface ReplyDeps {
   readonly adapter: () => Adapter | undefined;
   readonly outbox: Outbox;
   readonly clock: Clock;

@@ -8,7 +8,7 @@ import { ownText } from '../../base/text.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
 import type { Agent, AgentEvent, ConversationSpec, ReserveCall } from '../agent/agent.ts';
 import { endText } from '../agent/turn-end.ts';
-import type { ChatAgent } from '../config/chat-agent.ts';
+import type { ChatAgent } from '../config/agent-settings.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { TaskStatus } from '../model.ts';
 import type { ResumedEnd } from '../turns/resume.ts';

@@ -5,17 +5,34 @@ import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { AgentEvent, ReserveCall } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
-import type { ChatAgent } from '../config/chat-agent.ts';
+import type { ChatAgent } from '../config/agent-settings.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform, TaskStep, TaskView } from '../model.ts';
 import { TurnSlots } from '../turns/turn-queue.ts';
-import { stuckWork } from './stuck-work.ts';
 import { TaskProgress } from './task-progress.ts';
-import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
-import { checkRequest, endedAlready, notEnded, TASK_LIMITS, type TaskRequest } from './task-request.ts';
-import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
-import { type TaskTurns, taskTurn } from './task-turns.ts';
+import {
+  chatsOf,
+  insertTask,
+  isQuiet,
+  newTask,
+  resultText,
+  storeProcess,
+  storeTask,
+  stuckWork,
+  type TaskRecord,
+  TaskRows,
+  taskView,
+} from './task-record.ts';
+import {
+  checkRequest,
+  endedAlready,
+  notEnded,
+  TASK_LIMITS,
+  type TaskRequest,
+  type TaskTurns,
+  taskTurn,
+} from './task-turns.ts';
 import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
 
 export interface TasksDeps
@@ -236,10 +253,7 @@ export class Tasks {
     }
     if (old.length === 0) return old;
     await this.#rows.remove(old);
-    for (const id of old) {
-      this.#tasks.delete(id);
-      this.#views.delete(id);
-    }
+    this.forget(old);
     return old;
   }
 

@@ -7,7 +7,7 @@ import type { BusyMode } from '../config/schema.ts';
 import type { ChatRef, InboundMessage, Platform } from '../model.ts';
 import { sameRoom } from '../questions/dialog.ts';
 import type { InboxItem } from '../receive/inbox.ts';
-import { tellTurn } from '../send/tell-turn.ts';
+import { tellTurn } from '../send/reply.ts';
 import type { Handoffs } from '../sessions/handoffs.ts';
 import {
   type BoundChats,

@@ -13,7 +13,7 @@ import type { AnswerFiles } from '../send/answer-files.ts';
 import type { NewOutbound } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Reply } from '../send/reply.ts';
-import { mayStaySilent, withoutSilence } from '../send/silence.ts';
+import { mayStaySilent, withoutSilence } from '../send/reply.ts';
 import { keepLine, markLine } from '../sessions/said.ts';
 import type { SessionFeed, SessionRecord } from '../sessions/sessions.ts';
 import type { TurnJournal } from './turn-journal.ts';

@@ -5,7 +5,7 @@ import { AnswerText, endText } from '../agent/turn-end.ts';
 import type { Core } from '../core.ts';
 import { ChatError, type ChatText, SILENCE, say } from '../language/chat-text.ts';
 import type { InboundMessage, Platform } from '../model.ts';
-import { showTyping } from '../send/typing.ts';
+import { showTyping } from '../send/draft.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { Usage } from '../usage.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { Access } from '../../../src/gateway/access/access.ts';
-import { pairingLimits } from '../../../src/gateway/config/pairing-schema.ts';
+import { pairingLimits } from '../../../src/gateway/config/section-schemas.ts';
 import { EventStream } from '../../../src/gateway/events.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { SECURITY_MIGRATIONS } from '../../../src/gateway/schema.ts';

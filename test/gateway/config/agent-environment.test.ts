@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withoutPlatformSecrets } from '../../../src/gateway/config/agent-environment.ts';
+import { withoutPlatformSecrets } from '../../../src/gateway/config/agent-settings.ts';
 
 describe('the environment of an agent', () => {
   const env = { PATH: '/bin', HOME: '/home/me', BOT: 'secret', READER: 'secret', OPENAI_API_KEY: 'key' };

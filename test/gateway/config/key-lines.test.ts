@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { keyLines } from '../../../src/gateway/config/key-lines.ts';
+import { keyLines } from '../../../src/gateway/config/edits.ts';
 
 it('says in which line each key is', () => {
   const text = `{

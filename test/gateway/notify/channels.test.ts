@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { raw, say } from '../../../src/gateway/language/chat-text.ts';
-import { command, noticeJson, webhookRequest } from '../../../src/gateway/notify/channels.ts';
-import { beatUrl, Heartbeat } from '../../../src/gateway/notify/heartbeat.ts';
+import {
+  beatUrl,
+  command,
+  Heartbeat,
+  noticeJson,
+  webhookRequest,
+} from '../../../src/gateway/notify/channels.ts';
 import type { Notice } from '../../../src/gateway/notify/notice.ts';
 import { Rig } from '../rig.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkWholeConfig } from '../../../src/config-check.ts';
-import { withoutPlatformSecrets } from '../../../src/gateway/config/agent-environment.ts';
+import { withoutPlatformSecrets } from '../../../src/gateway/config/agent-settings.ts';
 import { changeOf } from '../../../src/gateway/config/edits.ts';
 import { checkConfig } from '../../../src/gateway/config/load.ts';
 import { readOwners } from '../../../src/gateway/notify/owners.ts';

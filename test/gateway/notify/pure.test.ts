@@ -2,9 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { type AgentQuestion, RAISE_LIMIT_TOOL, SEND_FILE_TOOL } from '../../../src/gateway/agent/question.ts';
 import { raw, say } from '../../../src/gateway/language/chat-text.ts';
 import type { AdapterState } from '../../../src/gateway/model.ts';
-import { type Notice, noticeText, together, wholeOr } from '../../../src/gateway/notify/notice.ts';
+import {
+  dueNow,
+  isQuiet,
+  type Notice,
+  noticeText,
+  together,
+  wholeOr,
+} from '../../../src/gateway/notify/notice.ts';
 import { ownerFinding, readOwners } from '../../../src/gateway/notify/owners.ts';
-import { dueNow, isQuiet } from '../../../src/gateway/notify/pace.ts';
 import {
   adapterProblem,
   agentProblem,
@@ -13,7 +19,7 @@ import {
   endOf,
   pairingNotice,
   shortOf,
-} from '../../../src/gateway/notify/worth.ts';
+} from '../../../src/gateway/notify/watcher.ts';
 import { dialogView } from '../../../src/gateway/questions/dialog.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextRun, nextRuns } from '../../../src/gateway/schedules/next-run.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, type ScheduleSpec } from '../../../src/gateway/schedules/spec.ts';
+import {
+  DAY_MS,
+  HOUR_MS,
+  MINUTE_MS,
+  nextRun,
+  nextRuns,
+  type ScheduleSpec,
+} from '../../../src/gateway/schedules/next-run.ts';
 import { wallTime } from '../../../src/gateway/time-zone.ts';
 import { tries } from '../../support/tries.ts';
 

@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ToolTimes } from '../../../src/gateway/send/answer-files.ts';
-import { filePolicy, filesPrompt, whyKept } from '../../../src/gateway/send/file-policy.ts';
-import { originOf, toolRuns } from '../../../src/gateway/send/own-files.ts';
+import {
+  filePolicy,
+  filesPrompt,
+  originOf,
+  toolRuns,
+  whyKept,
+} from '../../../src/gateway/send/file-policy.ts';
 import { transcript } from './transcript.ts';
 
 describe('whose a file is', () => {

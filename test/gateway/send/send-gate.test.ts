@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BotClient } from '../../../src/adapters/telegram/client.ts';
 import { GatewayError } from '../../../src/base/errors.ts';
 import type { Adapter, SendRequest } from '../../../src/gateway/adapter.ts';
-import { checkGate, gated } from '../../../src/gateway/send/send-gate.ts';
+import { checkGate, gated } from '../../../src/gateway/send/send-queue.ts';
 
 const ENDED = new GatewayError('leader_lost', 'another gateway leads the store now');
 const NEVER = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DeliveryError } from '../../../src/base/errors.ts';
-import { showTyping } from '../../../src/gateway/send/typing.ts';
+import { showTyping } from '../../../src/gateway/send/draft.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 import { TestPlatform } from '../test-platform.ts';

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { idFault } from '../../chat.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { ChatRef, Platform } from '../../model.ts';
-import { parseHome } from '../../send/home-chats.ts';
+import { parseHome } from '../../send/target.ts';
 import { BindReport, TerminalPi } from './binding-schemas.ts';
 import { Id, operation, PlatformName } from './operation.ts';
 

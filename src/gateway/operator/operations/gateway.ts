@@ -5,7 +5,7 @@ import { GatewayError } from '../../../base/errors.ts';
 import { type ChainHead, type ChainReport, headOf, headText } from '../../access/audit-chain.ts';
 import { allDrained } from '../../agent/agent.ts';
 import { backupText, sizeText, verifyBackup } from '../../backup/verify.ts';
-import { followConfig } from '../../config/follow.ts';
+import { followConfig } from '../../config/live-config.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
 import { writeDebugBundle } from '../debug-bundle.ts';

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { PairingRequest } from '../../access/pairing-request.ts';
 import { namedBy } from '../../chat.ts';
-import { inWords } from '../../config/pairing-schema.ts';
+import { inWords } from '../../config/section-schemas.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Platform } from '../../model.ts';

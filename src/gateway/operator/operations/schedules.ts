@@ -2,10 +2,10 @@
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Gateway } from '../../gateway.ts';
-import { announce } from '../../schedules/announce.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
 import { type NewSchedule, optionsOf, parseWords } from '../../schedules/requests.ts';
 import type { ScheduleRecord } from '../../schedules/schedule-record.ts';
+import { announce } from '../../schedules/schedule-record.ts';
 import { parseTargets } from '../../send/target.ts';
 import { taskView } from '../../tasks/task-record.ts';
 import type { CommandResult } from '../operator.ts';

@@ -3,9 +3,8 @@
 import { ChatError, type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/languages.ts';
 import type { InboundMessage, ScheduleView } from '../../model.ts';
-import { announce } from '../../schedules/announce.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
-import { pausedText, type ScheduleRecord, whenText } from '../../schedules/schedule-record.ts';
+import { announce, pausedText, type ScheduleRecord, whenText } from '../../schedules/schedule-record.ts';
 import { statusText } from '../../tasks/task-record.ts';
 import { type CommandCore, command, notHere } from './command.ts';
 

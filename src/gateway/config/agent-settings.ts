@@ -1,7 +1,9 @@
+/** What the configuration says about agents: where they run, with which settings in which chat, with which variables. */
 import { isAbsolute, resolve } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
 import { sharesFiles } from '../agent/pi-command.ts';
-import type { Config } from './schema.ts';
+import type { ChatAgentConfig, Config } from './schema.ts';
+import { environmentName } from './secrets.ts';
 
 /** One host of `agent.hosts` with its defaults. */
 export interface AgentHostSettings {
@@ -83,4 +85,66 @@ export function agentSharesFiles(agent: {
 /** Turns that all hosts together take. */
 export function capOf(hosts: readonly AgentHostSettings[]): number {
   return hosts.reduce((sum, { maxConcurrent }) => sum + maxConcurrent, 0);
+}
+
+/** What the agent of one chat works with. What is undefined is the agent's own choice. */
+export interface ChatAgent {
+  readonly model: string | undefined;
+  readonly thinking: string | undefined;
+  readonly tools: readonly string[] | undefined;
+  readonly cwd: string;
+  readonly systemPrompt: string | undefined;
+  /** What the agent is told about each message. */
+  readonly context: 'off' | 'brief' | 'full';
+  /** Which files its answers may bring along. */
+  readonly files: 'off' | 'ask' | 'session';
+}
+
+/**
+ * The settings of a chat over those of its platform over the general ones, key by key. Only additions to the system
+ * prompt add up, the general ones first.
+ */
+export function chatAgent(
+  general: ChatAgentConfig & { readonly cwd: string },
+  platform: ChatAgentConfig | undefined,
+  chat: ChatAgentConfig | undefined,
+): ChatAgent {
+  const prompts = [general, platform, chat].flatMap((level) => level?.systemPrompt ?? []);
+  return {
+    model: chat?.model ?? platform?.model ?? general.model,
+    thinking: chat?.thinking ?? platform?.thinking ?? general.thinking,
+    tools: chat?.tools ?? platform?.tools ?? general.tools,
+    files: chat?.files ?? platform?.files ?? general.files ?? 'session',
+    cwd: chat?.cwd ?? platform?.cwd ?? general.cwd,
+    context: chat?.context ?? platform?.context ?? general.context ?? 'brief',
+    systemPrompt: prompts.length === 0 ? undefined : prompts.join('\n\n'),
+  };
+}
+
+/** Variables that any program needs, whatever a configuration says about them. */
+const BASIC = new Set(['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'TERM', 'TMPDIR']);
+
+/** With it one could write to the collector of traces. */
+const COLLECTOR_TOKEN = /^OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$/;
+
+/**
+ * The environment for an agent: without the variables that the configuration names (as `$NAME`) for tokens and
+ * platforms. An agent runs commands for people in chats, and `env` is a command.
+ */
+export function withoutPlatformSecrets(config: Config, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const named = new Set<string>();
+  collect([config.tokens, config.platforms, config.proxy, config.notify, config.heartbeat], named);
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) => BASIC.has(name) || !(named.has(name) || COLLECTOR_TOKEN.test(name)),
+    ),
+  );
+}
+
+function collect(value: unknown, into: Set<string>): void {
+  if (typeof value === 'string') {
+    const name = environmentName(value);
+    if (name !== undefined) into.add(name);
+  } else if (typeof value === 'object' && value !== null)
+    for (const child of Object.values(value)) collect(child, into);
 }
