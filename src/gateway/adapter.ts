@@ -1,6 +1,7 @@
 /**
  * Port: what a platform adapter is. The core defines it, `adapters/<platform>/` implements it with the
- * platform's own client library. One adapter's throw, hang or crash never touches another or the gateway.
+ * platform's own client library. One adapter's throw, hang or crash never touches another or the gateway. Below: how
+ * settings are checked before they are used, and the port to the sockets of chat clients.
  */
 
 import { type Clock, withDeadline } from '../base/async.ts';

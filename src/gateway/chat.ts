@@ -1,5 +1,7 @@
-/** Platforms and their chats: the words that every other word of the domain stands on. */
-
+/**
+ * Platforms, their chats, the messages that come from them, and what the ids of each look like: the words that every
+ * other word of the domain stands on.
+ */
 export const PLATFORMS = ['telegram', 'discord', 'slack', 'whatsapp', 'twitch', 'websocket'] as const;
 
 /** As people write them. */

@@ -1,4 +1,7 @@
-/** The one typed event stream. Console, HTTP, metrics and log are its readers; rows arrive whole (upsert). */
+/**
+ * The one typed event stream. Console, HTTP, metrics and log are its readers; rows arrive whole (upsert). Next to it how
+ * long each step of a message took.
+ */
 
 import type { ChatText } from './language/chat-text.ts';
 import type {
@@ -148,8 +151,6 @@ export class EventStream {
   }
 }
 
-/** How long each step of one message took. It holds no words of people: it is shown, and leaves for a collector of traces. */
-
 /**
  * - `accept`: from its arrival until it is durable
  * - `queue`: until its turn begins
@@ -182,6 +183,7 @@ export interface TimelineStep {
   readonly ok?: boolean;
 }
 
+/** How long each step of one message took. It holds no words of people: it is shown, and leaves for a collector of traces. */
 export interface Timeline {
   /** The gateway's id of the message. */
   readonly id: string;

@@ -1,3 +1,4 @@
+/** Where the lines of the log go: the hub that all of them pass through, and the files that keep them. */
 import {
   appendFileSync,
   chmodSync,

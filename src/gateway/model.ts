@@ -173,58 +173,6 @@ export interface LogLine {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
-/** One host of a pool of agents. */
-export interface AgentHostView {
-  readonly name: string;
-  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again anyway. */
-  readonly state: 'up' | 'retrying' | 'parked';
-  /** Turns at work there. */
-  readonly running: number;
-  readonly maxConcurrent: number;
-  /** Sessions that have a place there, at work or resting. Absent from a gateway that is older. */
-  readonly sessions?: number;
-  /** Places that a session could take at once. */
-  readonly free?: number;
-  /** The operator wants no further sessions there; `leaving`: and none that are there to stay. */
-  readonly draining?: true;
-  readonly leaving?: true;
-  readonly detail: string;
-  readonly nextTryAt?: number;
-  /** The operator's next step; only when parked. */
-  readonly hint?: string;
-}
-
-export interface AgentView {
-  readonly backend: string;
-  readonly running: number;
-  readonly maxConcurrent: number;
-  /** Only with `agent.hosts`. */
-  readonly hosts?: readonly AgentHostView[];
-  readonly ok: boolean;
-  readonly detail: string;
-  /** The operator's next step when `ok` is false. */
-  readonly hint?: string;
-}
-
-export interface GatewayView {
-  readonly version: string;
-  readonly state: 'starting' | 'running' | 'stopping' | 'stopped';
-  readonly host: string;
-  readonly port: number;
-  readonly startedAt: number;
-  readonly dataDir: string;
-  readonly demo: boolean;
-  readonly agent: AgentView;
-  readonly clients: number;
-  /** Permanent red badges, one phrase each ("allowAll: everyone has access"). */
-  readonly badges: readonly string[];
-  /** New users who got no code because too many requests were pending. */
-  readonly turnedAway: number;
-  readonly sessions?: { readonly open: number; readonly ended: number };
-}
-
-/** Background tasks and schedules as operators see them. */
-
 export type TaskStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost';
 
 export interface TaskView {
@@ -289,6 +237,56 @@ export interface ScheduleView {
   readonly lastTaskId?: string;
   readonly lastStatus?: TaskStatus;
   readonly endedAt?: number;
+}
+
+/** One host of a pool of agents. */
+export interface AgentHostView {
+  readonly name: string;
+  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again anyway. */
+  readonly state: 'up' | 'retrying' | 'parked';
+  /** Turns at work there. */
+  readonly running: number;
+  readonly maxConcurrent: number;
+  /** Sessions that have a place there, at work or resting. Absent from a gateway that is older. */
+  readonly sessions?: number;
+  /** Places that a session could take at once. */
+  readonly free?: number;
+  /** The operator wants no further sessions there; `leaving`: and none that are there to stay. */
+  readonly draining?: true;
+  readonly leaving?: true;
+  readonly detail: string;
+  readonly nextTryAt?: number;
+  /** The operator's next step; only when parked. */
+  readonly hint?: string;
+}
+
+export interface AgentView {
+  readonly backend: string;
+  readonly running: number;
+  readonly maxConcurrent: number;
+  /** Only with `agent.hosts`. */
+  readonly hosts?: readonly AgentHostView[];
+  readonly ok: boolean;
+  readonly detail: string;
+  /** The operator's next step when `ok` is false. */
+  readonly hint?: string;
+}
+
+export interface GatewayView {
+  readonly version: string;
+  readonly state: 'starting' | 'running' | 'stopping' | 'stopped';
+  readonly host: string;
+  readonly port: number;
+  readonly startedAt: number;
+  readonly dataDir: string;
+  readonly demo: boolean;
+  readonly agent: AgentView;
+  readonly clients: number;
+  /** Permanent red badges, one phrase each ("allowAll: everyone has access"). */
+  readonly badges: readonly string[];
+  /** New users who got no code because too many requests were pending. */
+  readonly turnedAway: number;
+  readonly sessions?: { readonly open: number; readonly ended: number };
 }
 
 /** One line of a session's transcript. */

@@ -1,3 +1,7 @@
+/**
+ * What older versions of the package have left: the rows of their databases are taken over, bindings in the
+ * configuration are applied once.
+ */
 import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Legacy, Row, Tx } from '../store/database.ts';

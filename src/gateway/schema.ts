@@ -1,3 +1,4 @@
+/** The tables of the three stores, as lists of migrations. */
 import type { Migration } from '../store/database.ts';
 import { MSG_INDEX } from './sessions/said.ts';
 import { SPEND_SESSION, SPEND_TABLES } from './spending/spend-rows.ts';

@@ -1,6 +1,5 @@
+/** Time zones: the one of the machine, and what a clock in any of them shows. */
 import { realpathSync } from 'node:fs';
-
-/** Wall-clock readings in a time zone. */
 
 const DAY_MS = 86_400_000;
 
@@ -74,8 +73,6 @@ export function writeTime(at: number, zone: string): string {
 export function writeTimeIn(locale: string, at: number, zone: string): string {
   return format(zone, locale).format(at);
 }
-
-/** The time zone of the machine, whatever `TZ` holds. */
 
 /**
  * An IANA name that every `Intl` call takes. `TZ` may be a path (`:/etc/localtime`), a POSIX rule (`UTC+2`), empty, or

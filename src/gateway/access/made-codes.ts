@@ -1,3 +1,7 @@
+/**
+ * Codes that operators make: invitations that live in memory, and codes for one person, which are requests of their
+ * own.
+ */
 import { randomUUID } from 'node:crypto';
 import { type Clock, LONGEST_TIMER_MS } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';

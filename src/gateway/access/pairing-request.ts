@@ -1,3 +1,7 @@
+/**
+ * A request for access: its code, its row, what the operator sees of it, and how a typed code is found or counted as
+ * wrong.
+ */
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/text.ts';

@@ -1,6 +1,7 @@
 /**
  * Port: the agent behind the chats. One conversation per session; its events stream to a listener.
- * Failures are values (`TurnEnd`), never throws: the queue always has an outcome to show.
+ * Failures are values (`TurnEnd`), never throws: the queue always has an outcome to show. Below: how the calls of its
+ * model are counted, and which of its hosts the operator has drained.
  */
 
 import type { Database } from '../../store/database.ts';
@@ -339,8 +340,7 @@ export const nobodyCounts: ReserveCall = () =>
     hint: 'Report this: a call of the model came from a place that spending limits do not know.',
   });
 
-/** Which hosts the operator has drained: it holds over a restart, until it is undone. */
-
+/** Where it is kept which hosts the operator has drained: it holds over a restart, until it is undone. */
 const DRAINED = 'drained_hosts';
 
 /** What the operator has said so far, whether or not agent.hosts still names them. */

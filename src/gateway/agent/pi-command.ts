@@ -1,3 +1,4 @@
+/** The commands that start pi: which pi that is, and the words of `agent.command`. */
 import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 

@@ -1,3 +1,7 @@
+/**
+ * How pi names and writes things: paths of its tools, session files and where they are, and the records of its
+ * protocol.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -1,3 +1,4 @@
+/** How turns end, and the text that they leave. */
 import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import type { AgentEvent, TurnEnd, TurnFailureCode } from './agent.ts';
 

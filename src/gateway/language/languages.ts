@@ -1,3 +1,7 @@
+/**
+ * The languages in which the gateway speaks in chats: their catalogues, and who reads which. English is part of the
+ * program; every other catalogue is read when the first person needs it.
+ */
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Database } from '../../store/database.ts';
@@ -56,8 +60,6 @@ export function readLanguage(word: string): LanguageSetting | undefined {
   if (said === 'auto') return 'auto';
   return LANGUAGES.find((each) => LANGUAGE_NAMES[each].toLowerCase() === said) ?? languageOf(said);
 }
-
-/** The catalogues: English is part of the program, every other language is read when the first person needs it. */
 
 export type MessageKey = keyof typeof english;
 

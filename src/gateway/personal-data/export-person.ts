@@ -1,5 +1,7 @@
-/** What is kept about a person, as a summary for the operator and as a directory that can be handed to the person. */
-
+/**
+ * What is kept about a person: a summary for the operator, a directory that can be handed to the person, and their
+ * traces in files that are no database (the log, what was rejected, what adapters remember).
+ */
 import {
   chmodSync,
   cpSync,
@@ -31,8 +33,6 @@ import {
   withTexts,
 } from './person.ts';
 import { columnsOf, NAMED_TABLES, scopeOf, tablesOf } from './rows.ts';
-
-/** Traces of a person in files that are no database: the log, what was rejected, and what adapters remember. */
 
 /** A line about the person goes; their name goes out of any other. */
 export function logEdit(mentions: Mentions): (line: string) => string | undefined {

@@ -1,5 +1,7 @@
-/** What is kept about one person: ids of rows and paths, from the stores and the data directory. */
-
+/**
+ * What is kept about one person: ids of rows and paths, from the stores and the data directory; and which sessions
+ * are theirs alone.
+ */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
@@ -20,8 +22,6 @@ import {
   strings,
   withBranches,
 } from './person.ts';
-
-/** Which sessions are a person's alone, and in which others write as well. */
 
 interface OwnSession {
   readonly id: string;

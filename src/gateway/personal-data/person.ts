@@ -1,5 +1,7 @@
-/** Who a person is in everything that is kept, and how a text is recognized that names them. */
-
+/**
+ * Who a person is in everything that is kept, how a text is recognized that names them, and which files are about
+ * them.
+ */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -197,8 +199,6 @@ export function withTexts(value: unknown, change: (text: string) => string, spok
 function literal(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/gu, '\\$&');
 }
-
-/** Files about a person in the data directory. */
 
 /** Files with more after the name, and sessions of pi that were branched off one of these. */
 export function withBranches(files: readonly string[], sessions: string): string[] {

@@ -1,3 +1,4 @@
+/** What people in chats say to open questions, and how the questions get there. */
 import { GatewayError } from '../../base/errors.ts';
 import type { Actor } from '../access/audit.ts';
 import type { AgentAnswer, AgentQuestion, ApprovalDecision } from '../agent/question.ts';

@@ -1,3 +1,7 @@
+/**
+ * May this sender speak? Pure decisions with their reason; the limits on how often; and the same admission for a
+ * task of a chat client.
+ */
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { namedBy } from '../chat.ts';

@@ -1,3 +1,7 @@
+/**
+ * What the agent gets: how its conversation is opened, and of each message a line about it, what it refers to, its
+ * text, and its files.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,3 +1,6 @@
+/**
+ * The texts of messages: what an edit or a deletion makes of them, and how much of them the gateway holds and keeps.
+ */
 import type { TextBudget } from '../config/settings.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';

@@ -18,49 +18,6 @@ import type { ChatCommands } from './commands/chat-commands.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { editedMessage, overBudget, textBytes } from './message-text.ts';
 
-const MINUTE_MS = 60_000;
-
-/** A time as a sentence names it: "one hour", "10 minutes". */
-function timeText(ms: number): ChatText {
-  const minutes = Math.max(1, Math.round(ms / MINUTE_MS));
-  return minutes % 60 === 0 ? say('time.hours', { n: minutes / 60 }) : say('time.minutes', { n: minutes });
-}
-
-/**
- * Says something about a message that was not accepted: sent once, in the chat's order, never stored and never
- * retried. `what` names the kind of thing for the platform's idempotency and for the log.
- */
-export function sayDirectly(
-  deps: { readonly outbox: Outbox; readonly log: Logger },
-  message: InboundMessage,
-  what: string,
-  text: ChatText,
-  meta: OutboundMeta,
-): void {
-  const { outbox, log } = deps;
-  const { chat, messageId, promptId, sender } = message;
-  const [part] = outbox.format(chat, text, sender);
-  if (part === undefined) return;
-  outbox
-    .direct(chat, (adapter, signal) =>
-      adapter.send(
-        {
-          idempotencyKey: `${what}:${messageId}`,
-          chat,
-          part,
-          partIndex: 0,
-          partCount: 1,
-          replyToMessageId: messageId,
-          meta: promptId === undefined ? meta : { ...meta, promptId },
-        },
-        signal,
-      ),
-    )
-    .catch((error: unknown) =>
-      log.warn(`${what} did not reach its chat`, { platform: chat.platform, error: messageOf(error) }),
-    );
-}
-
 const NOT_NOW = say('access.notNow');
 const STILL_PENDING = say('access.pending');
 const NOT_KEPT = say('access.notKept');
@@ -365,4 +322,47 @@ export class Pairing {
       pairing: { code, expiresInMs },
     });
   }
+}
+
+const MINUTE_MS = 60_000;
+
+/** A time as a sentence names it: "one hour", "10 minutes". */
+function timeText(ms: number): ChatText {
+  const minutes = Math.max(1, Math.round(ms / MINUTE_MS));
+  return minutes % 60 === 0 ? say('time.hours', { n: minutes / 60 }) : say('time.minutes', { n: minutes });
+}
+
+/**
+ * Says something about a message that was not accepted: sent once, in the chat's order, never stored and never
+ * retried. `what` names the kind of thing for the platform's idempotency and for the log.
+ */
+export function sayDirectly(
+  deps: { readonly outbox: Outbox; readonly log: Logger },
+  message: InboundMessage,
+  what: string,
+  text: ChatText,
+  meta: OutboundMeta,
+): void {
+  const { outbox, log } = deps;
+  const { chat, messageId, promptId, sender } = message;
+  const [part] = outbox.format(chat, text, sender);
+  if (part === undefined) return;
+  outbox
+    .direct(chat, (adapter, signal) =>
+      adapter.send(
+        {
+          idempotencyKey: `${what}:${messageId}`,
+          chat,
+          part,
+          partIndex: 0,
+          partCount: 1,
+          replyToMessageId: messageId,
+          meta: promptId === undefined ? meta : { ...meta, promptId },
+        },
+        signal,
+      ),
+    )
+    .catch((error: unknown) =>
+      log.warn(`${what} did not reach its chat`, { platform: chat.platform, error: messageOf(error) }),
+    );
 }

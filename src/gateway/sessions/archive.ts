@@ -1,5 +1,6 @@
-/** Reading what was said: pages of a transcript, and words in all of them. */
-
+/**
+ * Reading what was said: pages of a transcript, from the store and the session file of pi, and words in all of them.
+ */
 import { openRegular } from '../../base/files.ts';
 import type { Database, Row } from '../../store/database.ts';
 import { contentText, listAt, objectAt, parseRecord, stringAt } from '../agent/pi-files.ts';

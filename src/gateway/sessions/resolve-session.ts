@@ -1,3 +1,6 @@
+/**
+ * Which session a message belongs to, and when a session ends: idle, at its hour, and not while it is bound.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../store/database.ts';
 import type { ResetSettings, Settings } from '../config/settings.ts';

@@ -1,3 +1,7 @@
+/**
+ * The sessions: which conversation a message belongs to, their rows in memory and store, and what operators see of
+ * them as it happens.
+ */
 import type { Clock } from '../../base/async.ts';
 import type { Database, Row, SqlValue, Tx } from '../../store/database.ts';
 import type { EventStream } from '../events.ts';

@@ -17,8 +17,6 @@ import {
   windowAt,
 } from './limit.ts';
 
-/** What people read about limits. Pure. */
-
 const PER_WORDS: Readonly<Record<Per, string>> = {
   turn: 'per message',
   hour: 'per hour',

@@ -1,5 +1,6 @@
-/** Which limits there are, and which of them a call falls under. Pure. */
-
+/**
+ * Which limits there are, which stretch of time each counts, and which of them a call falls under. Pure.
+ */
 import { ConfigError } from '../../base/errors.ts';
 import { canonicalId, idFault } from '../chat.ts';
 import { isPlatform, type Platform } from '../model.ts';
@@ -148,8 +149,6 @@ function checkMatch(name: string, scope: Scope, match: string): void {
     `Expected ${fault.expected}. ${fault.advice}`,
   );
 }
-
-/** The stretch of time that a limit counts. Pure. */
 
 export const PERS = ['turn', 'hour', 'day', 'week', 'month'] as const;
 export type Per = (typeof PERS)[number];

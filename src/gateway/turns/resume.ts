@@ -1,5 +1,7 @@
-/** Carries out what was decided about a turn that was cut off. */
-
+/**
+ * A turn that was cut off, by a crash, a restart, or because the machine where it ran is gone: it is looked at,
+ * taken up, and carried out as was decided.
+ */
 import { defined } from '../../base/defined.ts';
 import type {
   AgentEvent,
@@ -307,8 +309,6 @@ function resultOf(
       return { text: `This call ${LOOKED} ${found}`, isError: true };
   }
 }
-
-/** Takes a turn up again that was cut off: after a restart, or because the machine where it ran is gone. */
 
 /** The session in which the turn was. */
 interface CutSession {

@@ -1,3 +1,6 @@
+/**
+ * What is noted of a turn while it runs, and what becomes of one that was cut off: a pure decision, with its reason.
+ */
 import { statSync } from 'node:fs';
 import type { Database, Tx } from '../../store/database.ts';
 import type { TurnRecord } from '../agent/agent.ts';
@@ -197,8 +200,6 @@ export class TurnJournal {
     ]);
   }
 }
-
-/** What becomes of a turn that a crash or a restart cut off: a pure decision, with its reason. */
 
 export type ResumeMode = 'auto' | 'ask' | 'off';
 

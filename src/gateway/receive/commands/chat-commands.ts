@@ -1,3 +1,7 @@
+/**
+ * The chat commands: one table declares them in the order of `/help`; here they are read and run, next to the words
+ * that the agent itself knows.
+ */
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../../../base/async.ts';
 import { defined } from '../../../base/defined.ts';
@@ -18,8 +22,6 @@ import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommand, type CommandCore, command } from './command.ts';
 import { SESSION_COMMANDS } from './session-commands.ts';
 import { PERSON_COMMANDS, SCHEDULE_COMMANDS, TASK_COMMANDS } from './work-commands.ts';
-
-/** One table declares every chat command, in the order of `/help`. */
 
 /** A row, with the name that has its line in the catalogue. */
 type NamedCommand = ReturnType<typeof command>;
@@ -138,7 +140,7 @@ interface ChatCommandsDeps extends Core {
   readonly execute: (row: ChatCommand, args: string, message: InboundMessage) => Promise<ChatText>;
 }
 
-/** What reception does with a message that may be a command. */
+/** What becomes of a message that may be a command. */
 type Handled =
   | { readonly handled: true }
   | { readonly handled: false; readonly message: InboundMessage; readonly mode?: BusyMode };

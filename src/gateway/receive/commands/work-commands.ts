@@ -1,5 +1,6 @@
-/** What a person does with the queue, background tasks, questions and settings of their own. */
-
+/**
+ * What a person does with the queue, background tasks, questions, settings of their own, and their schedules.
+ */
 import { ChatError, type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/languages.ts';
 import type { InboundMessage, ScheduleView } from '../../model.ts';
@@ -156,8 +157,6 @@ export const PERSON_COMMANDS = [
   }),
 ] as const;
 
-/** `/every`, `/at` and `/schedules`: what a person of a chat does to schedules, their own ones only. */
-
 const USAGE = '/schedules pause|resume|run|remove <id>';
 const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'list'>> = {
   pause: 'pause',
@@ -205,6 +204,7 @@ function own({ schedules }: CommandCore, { chat, sender }: InboundMessage): Sche
     .sort((a, b) => (a.nextRunAt ?? Infinity) - (b.nextRunAt ?? Infinity));
 }
 
+/** What a person of a chat does to schedules, their own ones only. */
 export const SCHEDULE_COMMANDS = [
   command({
     name: 'every',
