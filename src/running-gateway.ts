@@ -16,10 +16,9 @@ import type { Gateway } from './gateway/gateway.ts';
 import type { LogSink } from './gateway/log-hub.ts';
 import type { Platform } from './gateway/model.ts';
 import { LocalOperator } from './gateway/operator/local-operator.ts';
-import { measuresOf } from './server/measures.ts';
-import { Metrics } from './server/metrics.ts';
+import { measuresOf } from './server/metric-tables.ts';
+import { Metrics, traceMessages } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';
-import { traceMessages } from './server/traces.ts';
 import { type DataFolder, replaceOperatorToken } from './store/data-folder.ts';
 import type { StoreHold } from './store-hold.ts';
 

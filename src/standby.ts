@@ -8,7 +8,7 @@ import { type LoadedConfig, loadConfig } from './gateway/config/load.ts';
 import { EventStream } from './gateway/events.ts';
 import { LogHub, openLogFiles } from './gateway/log-hub.ts';
 import { Redactor } from './gateway/send/egress.ts';
-import { StandbyServer } from './server/standby-server.ts';
+import { StandbyServer } from './server/server.ts';
 import { dataFolder, openDataFolder } from './store/data-folder.ts';
 import { databaseName } from './store/postgres/pg-backing.ts';
 import { StoreHold, storeUrl } from './store-hold.ts';

@@ -1,6 +1,7 @@
 /** Every first word of the command line: of the operations and views, and of the program itself. */
+
+import { commandsOf, type Worded } from '../gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
-import { commandsOf, type Worded } from '../gateway/operator/operations/words.ts';
 import { type Arguments, argumentsOf, readTokens } from './arguments.ts';
 import { type CommandRow, PROGRAM } from './program.ts';
 import { VIEWS } from './views.ts';

@@ -1,5 +1,5 @@
 /** Completion scripts for shells, made from the table of commands. */
-import { nextWords } from '../gateway/operator/operations/words.ts';
+import { nextWords } from '../gateway/operator/operations/operation.ts';
 import { SWITCHES, UsageError, VALUE_FLAGS } from './arguments.ts';
 import { COMMANDS } from './commands.ts';
 

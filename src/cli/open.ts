@@ -1,4 +1,4 @@
-import { findSession, seenWith } from '../gateway/operator/operations/names.ts';
+import { findSession, seenWith } from '../gateway/operator/operations/operation.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { holdSession, leaseOf } from './handoff.ts';
 import { operatorSession } from './one-shot.ts';

@@ -10,7 +10,7 @@ import type {
   TranscriptEntry,
   UsageTotal,
 } from '../gateway/model.ts';
-import { rowName } from '../gateway/operator/operations/names.ts';
+import { rowName } from '../gateway/operator/operations/operation.ts';
 import type {
   ConfigValue,
   OperatorQueries,

@@ -1,4 +1,4 @@
-import type { Command } from '../gateway/operator/operations/words.ts';
+import type { Command } from '../gateway/operator/operations/operation.ts';
 
 export interface CommandRow extends Omit<Command, 'forms'> {
   /** What can follow, for completion. */

@@ -5,8 +5,15 @@ import { defined } from '../base/defined.ts';
 import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway } from '../compose.ts';
 import { readArchive } from '../gateway/backup/archive.ts';
-import { commitRestore, discard, isInUse, stageBackup, stageOf } from '../gateway/backup/restore.ts';
-import { backupText, verifyBackup } from '../gateway/backup/verify.ts';
+import {
+  backupText,
+  commitRestore,
+  discard,
+  isInUse,
+  stageBackup,
+  stageOf,
+  verifyBackup,
+} from '../gateway/backup/restore.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { isPlatform } from '../gateway/model.ts';
 import { type DataFolder, dataFolder } from '../store/data-folder.ts';

@@ -17,7 +17,7 @@ import {
   type OperatorQueries,
   type OperatorSnapshot,
 } from '../gateway/operator/operator.ts';
-import { eventsBetween } from '../server/snapshot-diff.ts';
+import { eventsBetween } from '../server/mirror.ts';
 import { type DataFolder, dataFolder, openDataFolder } from '../store/data-folder.ts';
 import { FolderLock } from '../store/lock.ts';
 import { VERSION } from '../version.ts';

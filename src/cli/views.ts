@@ -2,8 +2,8 @@
 import { GatewayError } from '../base/errors.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
-import { findSession, seenWith } from '../gateway/operator/operations/names.ts';
-import type { Typed, Worded, Words } from '../gateway/operator/operations/words.ts';
+import type { Typed, Worded, Words } from '../gateway/operator/operations/operation.ts';
+import { findSession, seenWith } from '../gateway/operator/operations/operation.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import { UsageError } from './arguments.ts';
 import * as print from './print.ts';

@@ -1,9 +1,8 @@
 /** A line of words as what it asks for: a command for the operator, or something to look at. */
-import { seenWith } from '../gateway/operator/operations/names.ts';
+import { commandsOf, readLine, seenWith, type Words } from '../gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
-import { commandsOf, readLine, type Words } from '../gateway/operator/operations/words.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
-import { parseCommand } from '../server/command-schemas.ts';
+import { parseCommand } from '../server/parse.ts';
 import { type Around, type Shown, VIEWS } from './views.ts';
 
 /** What to run, or what to show. */

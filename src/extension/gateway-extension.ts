@@ -16,7 +16,7 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import { printable } from '../cli/output.ts';
 import * as print from '../cli/print.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
-import { requestNamed } from '../gateway/operator/operations/names.ts';
+import { requestNamed } from '../gateway/operator/operations/operation.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import { Binding, sessionWords } from './binding.ts';
 import { GatewayLink } from './gateway-link.ts';

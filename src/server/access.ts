@@ -1,10 +1,8 @@
 import type { Clock } from '../base/async.ts';
 import type { LogFields, Logger } from '../base/log.ts';
-import type { ServerCounters } from './counters.ts';
-import { judgeOrigin } from './origins.ts';
-import { isLoopback, isLoopbackHost, peerKey } from './peers.ts';
+import type { ServerCounters } from './metric-tables.ts';
+import { bearerToken, isLoopback, isLoopbackHost, judgeOrigin, peerKey, TokenSet } from './peers.ts';
 import { RequestRefused } from './refusal.ts';
-import { bearerToken, TokenSet } from './tokens.ts';
 
 interface FailureLimits {
   /** Failures within `windowMs` that lock a peer out. */

@@ -5,9 +5,8 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/adapter.ts';
 import { gateOfCall } from '../gateway/send/send-queue.ts';
-import type { ServerCounters } from './counters.ts';
-import type { ServerLimits } from './limits.ts';
-import type { Flushable, WriteBatch } from './write-batch.ts';
+import type { ServerLimits } from './deps.ts';
+import type { ServerCounters } from './metric-tables.ts';
 
 interface Asked {
   readonly number: number;
@@ -72,7 +71,7 @@ export interface RepeatedLine {
   readonly waitingBytes?: number;
 }
 
-export interface ClientSocketDeps {
+interface ClientSocketDeps {
   readonly remoteAddress: string;
   readonly privileged: boolean;
   readonly limits: ServerLimits;
@@ -326,4 +325,29 @@ function parseFrame(data: RawData, isBinary: boolean): Frame | string {
     return 'the frame is not valid JSON';
   }
   return isFrame(frame) ? frame : 'the frame is not a JSON object';
+}
+
+/** Something whose writes of one event-loop turn leave together. */
+interface Flushable {
+  flush(): void;
+}
+
+/**
+ * Collects the sockets that were written to in this turn of the event loop and flushes each once at its end: many
+ * small frames become one system call, without adding a timer's delay.
+ */
+export class WriteBatch {
+  #dirty: Flushable[] = [];
+
+  /** The caller adds itself once until its `flush` is called. */
+  add(socket: Flushable): void {
+    this.#dirty.push(socket);
+    if (this.#dirty.length === 1) setImmediate(() => this.#flushAll());
+  }
+
+  #flushAll(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const socket of dirty) socket.flush();
+  }
 }

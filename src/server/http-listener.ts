@@ -2,10 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import type { Access, AccessGuard, RequestFacts } from './access.ts';
-import type { ExtraRoute, ServerDeps } from './deps.ts';
-import type { ServerLimits } from './limits.ts';
-import { judgeOrigin } from './origins.ts';
-import { isOperatorSocket } from './peers.ts';
+import type { ExtraRoute, ServerDeps, ServerLimits } from './deps.ts';
+import { isOperatorSocket, judgeOrigin } from './peers.ts';
 import { errorBody, RequestRefused } from './refusal.ts';
 import { apiRoutes, healthRoutes, type Route } from './routes.ts';
 

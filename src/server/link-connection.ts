@@ -4,10 +4,19 @@ import { type RawData, WebSocket } from 'ws';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import type { SocketPlace } from '../gateway/operator/operator-socket-path.ts';
-import { LINK_PROTOCOL, type LinkServerFrame, parseServerFrame } from './link-frames.ts';
-import { challengeOf } from './operator-challenge.ts';
-import { type LinkSurface, OPERATOR_PATH, SURFACE_HEADER } from './operator-path.ts';
-import { newNonce, proofOf, proves, Seal } from './operator-proof.ts';
+import {
+  challengeOf,
+  LINK_PROTOCOL,
+  type LinkServerFrame,
+  type LinkSurface,
+  newNonce,
+  OPERATOR_PATH,
+  parseServerFrame,
+  proofOf,
+  proves,
+  Seal,
+  SURFACE_HEADER,
+} from './link-protocol.ts';
 
 export interface LinkHandlers {
   snapshot(snapshot: OperatorSnapshot): void;
@@ -224,7 +233,7 @@ function openSocket(address: LinkAddress, surface: LinkSurface, connectMs: numbe
   });
 }
 
-/** This end's side of the proof; see `operator-challenge.ts` for the other. */
+/** This end's side of the proof; see `OperatorChallenge` for the other. */
 class Proof {
   readonly #address: LinkAddress;
   readonly #token: string;

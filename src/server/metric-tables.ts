@@ -1,8 +1,9 @@
 /** Which metrics there are. The names are part of the product's surface: dashboards use them. */
+
 import type { Histogram } from '../base/histogram.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 import type { AgentHostView } from '../gateway/model.ts';
 import type { OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
-import type { ServerCounters } from './counters.ts';
 
 function countBy<T>(rows: readonly T[], label: (row: T) => string, always: readonly string[] = []): Sample[] {
   const counts = new Map(always.map((name) => [name, 0]));
@@ -187,3 +188,41 @@ export const GAUGES: readonly Gauge[] = [
     read: ({ gateway }) => [[[], gateway.agent.running]],
   },
 ];
+
+/** What the server itself counts; metrics and status read it. */
+export interface ServerCounters {
+  /** Malformed, binary or unknown input on chat sockets. */
+  badFrames: number;
+  /** Clients cut off because they did not read. */
+  slowClients: number;
+  /** Wrong tokens. */
+  authFailures: number;
+  /** Requests and upgrades refused because of their Origin or Host. */
+  originRefusals: number;
+}
+
+export function newCounters(): ServerCounters {
+  return { badFrames: 0, slowClients: 0, authFailures: 0, originRefusals: 0 };
+}
+
+/** What a gateway has measured until now. */
+export function measuresOf({ timings, conversations, deps }: Gateway): Measures {
+  const stores = Object.entries(deps.stores).map(([name, db]) => [name, db.stats().times] as const);
+  const { queueWait, turn, firstToken, modelCall, delivery } = timings;
+  return {
+    histograms: {
+      queueWait: queueWait.entries(),
+      turn: turn.entries(),
+      firstToken: firstToken.entries(),
+      modelCall: modelCall.entries(),
+      delivery: delivery.entries(),
+      commit: stores.map(([name, { commit }]) => [name, commit] as const),
+      replay: stores.map(([name, { replay }]) => [name, replay] as const),
+    },
+    waitingSince: conversations.waiting.reduce<number | undefined>(
+      (oldest, { acceptedAt }) => Math.min(oldest ?? acceptedAt, acceptedAt),
+      undefined,
+    ),
+    now: deps.clock(),
+  };
+}

@@ -5,10 +5,15 @@ import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type GatewayEvent, type Operator, rowChange } from '../gateway/operator/operator.ts';
-import { everyBeat, type ServerLimits } from './limits.ts';
-import { LINK_PROTOCOL, type LinkServerFrame } from './link-frames.ts';
-import { type LinkSurface, SURFACE_HEADER, surfaceOf } from './operator-path.ts';
-import type { Seal } from './operator-proof.ts';
+import { everyBeat, type ServerLimits } from './deps.ts';
+import type { Seal } from './link-protocol.ts';
+import {
+  LINK_PROTOCOL,
+  type LinkServerFrame,
+  type LinkSurface,
+  SURFACE_HEADER,
+  surfaceOf,
+} from './link-protocol.ts';
 import { errorBody } from './refusal.ts';
 
 /** Bytes waiting for a console: below `resume` it is caught up, above `thin` it gets rows only, above `stop` nothing. */
@@ -210,7 +215,7 @@ class LinkPeer {
 
   async #carryOut(frame: RequestFrame): Promise<unknown> {
     // Loaded with the first frame of the first console: at start no one needs the schemas yet.
-    const { parseCommand, parseQuery } = await import('./command-schemas.ts');
+    const { parseCommand, parseQuery } = await import('./parse.ts');
     if (this.#expired)
       throw new GatewayError('token_changed', 'the operator token has changed', {
         status: 401,

@@ -4,7 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Histogram as Measured } from '../base/histogram.ts';
-import type { ServerCounters } from './counters.ts';
+import type { ServerCounters } from './metric-tables.ts';
 import {
   COUNTERS,
   GAUGES,

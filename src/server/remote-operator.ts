@@ -24,10 +24,9 @@ import {
   type LinkTimes,
   linkAddress,
 } from './link-connection.ts';
-import { foldEvents } from './mirror.ts';
-import type { LinkSurface } from './operator-path.ts';
-import { PendingAnswers } from './pending-answers.ts';
-import { eventsBetween } from './snapshot-diff.ts';
+import type { LinkSurface } from './link-protocol.ts';
+import { PendingAnswers } from './link-protocol.ts';
+import { eventsBetween, foldEvents } from './mirror.ts';
 
 /**
  * The operator token, or how to read it: asked again before every connection, with `refused` when the last one was

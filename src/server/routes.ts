@@ -6,9 +6,8 @@ import { bodyOf, type Operation } from '../gateway/operator/operations/operation
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import type { Operator, SessionView } from '../gateway/operator/operator.ts';
 import type { Access, AccessLevel } from './access.ts';
-import { parseCommand } from './command-schemas.ts';
 import type { ServerDeps } from './deps.ts';
-import { parseJson } from './parse.ts';
+import { parseCommand, parseJson } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
 
 /** Rows of one answer; who wants more follows the cursor. */

@@ -11,14 +11,12 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { makingPath, nameSocket, prepareSocketPlace } from '../gateway/operator/operator-socket-path.ts';
 import { AccessGuard } from './access.ts';
-import { newCounters, type ServerCounters } from './counters.ts';
-import type { ServerDeps } from './deps.ts';
+import { DEFAULT_LIMITS, type ServerDeps, type ServerLimits } from './deps.ts';
 import type { HttpListener } from './http-listener.ts';
-import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts';
+import { newCounters, type ServerCounters } from './metric-tables.ts';
 import { OperatorLink } from './operator-link.ts';
 import { markOperatorSocket } from './peers.ts';
-import { SocketHub } from './socket-hub.ts';
-import { Upgrades, wantsWebSocket } from './upgrades.ts';
+import { SocketHub, Upgrades, wantsWebSocket } from './upgrades.ts';
 
 interface ListenerHandlers {
   request(request: IncomingMessage, response: ServerResponse): void;
@@ -101,13 +99,13 @@ async function openLoopback(handlers: ListenerHandlers, port: number, log: Logge
   }
 }
 
-export interface Listeners {
+interface Listeners {
   readonly servers: readonly Server[];
   readonly port: number;
 }
 
 /** Listens on `host`; `localhost` means 127.0.0.1 and ::1 on the same port. Rejects with a `GatewayError`. */
-export async function openListeners(
+async function openListeners(
   handlers: ListenerHandlers,
   host: string,
   port: number,
@@ -126,7 +124,7 @@ export async function openListeners(
 }
 
 /** Takes no new connections, lets running requests finish for `graceMs`, then drops what is left. */
-export async function closeListeners(servers: readonly Server[], graceMs: number): Promise<void> {
+async function closeListeners(servers: readonly Server[], graceMs: number): Promise<void> {
   const timer = setTimeout(() => {
     for (const server of servers) server.closeAllConnections();
   }, graceMs);
@@ -284,4 +282,66 @@ export class GatewayServer {
     await Promise.all([this.#hub?.stop(), this.#link.stop()]);
     await closing;
   }
+}
+
+const SERVICE = { service: 'pi-gateway-tui', role: 'standby' } as const;
+
+/** The port of a gateway that is waiting: it says that it lives, and that another one does the work. */
+export class StandbyServer {
+  readonly #listeners: Listeners;
+
+  private constructor(listeners: Listeners) {
+    this.#listeners = listeners;
+  }
+
+  /** `reason` says who leads. */
+  static async listen(host: string, port: number, reason: () => string, log: Logger): Promise<StandbyServer> {
+    const request = (incoming: IncomingMessage, response: ServerResponse): void => {
+      const { status, body } = answer(incoming.url ?? '/', reason());
+      response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+      response.end(JSON.stringify(body));
+    };
+    const listeners = await openListeners(
+      { request, upgrade: (_request, socket) => socket.end(refusedUpgrade(reason())) },
+      host,
+      port,
+      log,
+    );
+    return new StandbyServer(listeners);
+  }
+
+  get port(): number {
+    return this.#listeners.port;
+  }
+
+  stop(): Promise<void> {
+    return closeListeners(this.#listeners.servers, 0);
+  }
+}
+
+/** Pure. */
+function answer(url: string, reason: string): { readonly status: number; readonly body: object } {
+  const path = url.replace(/\?.*$/s, '');
+  if (path === '/healthz') return { status: 200, body: { ok: true, ...SERVICE } };
+  if (path === '/readyz') return { status: 503, body: { ready: false, ...SERVICE, reason } };
+  return {
+    status: 503,
+    body: {
+      error: reason,
+      code: 'standby',
+      hint: 'Use that gateway. This one takes over when it is gone.',
+    },
+  };
+}
+
+function refusedUpgrade(reason: string): string {
+  const body = JSON.stringify(answer('/', reason).body);
+  return [
+    'HTTP/1.1 503 Service Unavailable',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
 }

@@ -3,7 +3,7 @@ import { GatewayError } from '../../src/base/errors.ts';
 import { BindingLine } from '../../src/extension/binding-line.ts';
 import type { Report } from '../../src/gateway/bindings/terminal.ts';
 import type { Operator, OperatorCommand } from '../../src/gateway/operator/operator.ts';
-import { parseCommand } from '../../src/server/command-schemas.ts';
+import { parseCommand } from '../../src/server/parse.ts';
 
 /** A gateway that reads as the real one does, and notes what it has taken. */
 function line() {

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/log.ts';
 import { AccessGuard, type RequestFacts } from '../../src/server/access.ts';
-import { newCounters } from '../../src/server/counters.ts';
+import { newCounters } from '../../src/server/metric-tables.ts';
 import { bearer, call, OPERATOR_TOKEN, startServer } from './server-kit.ts';
 
 const FOREIGN = 'https://evil.example';

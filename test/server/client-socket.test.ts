@@ -5,7 +5,7 @@ import { GatewayError } from '../../src/base/errors.ts';
 import type { Adapter, ChatSocket, Frame, SendRequest } from '../../src/gateway/adapter.ts';
 import { gated } from '../../src/gateway/send/send-queue.ts';
 import { listenApart } from '../../src/prove/ports.ts';
-import { everyBeat } from '../../src/server/limits.ts';
+import { everyBeat } from '../../src/server/deps.ts';
 import { ChatClient } from './chat-client.ts';
 import { echoAcceptor, startServer } from './server-kit.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Histogram } from '../../src/base/histogram.ts';
 import type { GatewayEvent } from '../../src/gateway/operator/operator.ts';
-import { newCounters } from '../../src/server/counters.ts';
+import { newCounters } from '../../src/server/metric-tables.ts';
 import { Metrics, type MetricsOptions } from '../../src/server/metrics.ts';
 import { adapterRow, one, outboxRow, taskRow } from './arbitrary-state.ts';
 import { emptySnapshot, fakeOperator } from './fake-operator.ts';

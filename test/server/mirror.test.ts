@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GatewayEvent, OperatorSnapshot } from '../../src/gateway/operator/operator.ts';
-import { foldEvent, foldEvents, MIRROR_LIMITS } from '../../src/server/mirror.ts';
-import { eventsBetween } from '../../src/server/snapshot-diff.ts';
+import { eventsBetween, foldEvent, foldEvents, MIRROR_LIMITS } from '../../src/server/mirror.ts';
 import { anyEvent, one, outboxRow, sessionRow, taskRow } from './arbitrary-state.ts';
 import { emptySnapshot } from './fake-operator.ts';
 

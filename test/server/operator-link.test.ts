@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { GatewayEvent } from '../../src/gateway/operator/operator.ts';
-import { LINK_PROTOCOL, type LinkServerFrame, parseServerFrame } from '../../src/server/link-frames.ts';
+import { LINK_PROTOCOL, type LinkServerFrame, parseServerFrame } from '../../src/server/link-protocol.ts';
 import { LINK_PRESSURE } from '../../src/server/operator-link.ts';
 import { fakeOperator } from './fake-operator.ts';
 import { bearer, OPERATOR_TOKEN, startServer, type TestServer } from './server-kit.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeOrigin } from '../../src/server/origins.ts';
+import { judgeOrigin } from '../../src/server/peers.ts';
 
 const HOST = 'localhost:3847';
 

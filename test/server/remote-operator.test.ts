@@ -5,9 +5,7 @@ import { GatewayError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/log.ts';
 import type { GatewayEvent, Operator } from '../../src/gateway/operator/operator.ts';
 import { linkUrl } from '../../src/server/link-connection.ts';
-import { LINK_PROTOCOL } from '../../src/server/link-frames.ts';
-import { OperatorChallenge } from '../../src/server/operator-challenge.ts';
-import { surfaceOf } from '../../src/server/operator-path.ts';
+import { LINK_PROTOCOL, OperatorChallenge, surfaceOf } from '../../src/server/link-protocol.ts';
 import {
   attachOperator,
   type ConnectOptions,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCommand } from '../../src/server/command-schemas.ts';
+import { parseCommand } from '../../src/server/parse.ts';
 import { bearer, call, OPERATOR_TOKEN, startServer } from './server-kit.ts';
 
 const write = (method: string, body?: unknown) => ({

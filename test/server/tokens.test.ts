@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bearerToken, chooseSubProtocol, TokenSet } from '../../src/server/tokens.ts';
+import { bearerToken, chooseSubProtocol, TokenSet } from '../../src/server/peers.ts';
 
 describe('tokens', () => {
   it('knows its members and nothing else', () => {

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, FolderLockedError, GatewayError, messageOf } from '../../base/errors.ts';
 import { watchFile } from '../../base/files.ts';
 import type { ComposeOptions, RunningGateway } from '../../compose.ts';
-import { coldBackup } from '../../gateway/backup/cold.ts';
+import { coldBackup } from '../../gateway/backup/backups.ts';
 import { finishRestore } from '../../gateway/backup/restore.ts';
 import { loadConfig } from '../../gateway/config/load.ts';
 import { say } from '../../gateway/language/chat-text.ts';

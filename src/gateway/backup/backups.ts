@@ -1,4 +1,5 @@
-/** Backups of a gateway that is running: by hand, and one a day. */
+/** Backups of a gateway that is running, by hand and one a day, and of data that no gateway has open. */
+
 import {
   chmodSync,
   existsSync,
@@ -13,13 +14,14 @@ import { open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import { copyTogether } from '../../store/database.ts';
+import type { DataFolder } from '../../store/data-folder.ts';
+import { copyCold, copyTogether } from '../../store/database.ts';
 import { systemCode } from '../../store/disk.ts';
+import { FolderLock } from '../../store/lock.ts';
 import { Acts } from '../access/audit.ts';
 import type { GatewayDeps } from '../core.ts';
-import { backupFailure, type Manifest, writeArchive } from './archive.ts';
-import { ASIDE, DATABASES, type Found, filesIn } from './contents.ts';
-import type { TarFile } from './tar.ts';
+import { backupFailure, type Manifest, type TarFile, writeArchive } from './archive.ts';
+import { ASIDE, DATABASES, type Found, filesIn } from './restore.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 /** A start has other work; and what is started for a minute needs no backup. */
@@ -33,13 +35,13 @@ const DAILY = /^daily-(\d{8}T\d{6}Z).*\.tar\.gz$/u;
 /** Paths of backups that were written to other places: an erasure names them. */
 const ELSEWHERE = 'elsewhere.json';
 
-export interface Backup {
+interface Backup {
   readonly path: string;
   readonly bytes: number;
   readonly manifest: Manifest;
 }
 
-export interface BackupsDeps
+interface BackupsDeps
   extends Pick<GatewayDeps, 'folder' | 'stores' | 'clock' | 'settings' | 'logs' | 'version'> {
   /** `problem` has changed. */
   readonly changed: () => void;
@@ -289,7 +291,7 @@ function outside({ settings, folder }: BackupsDeps): string[] {
 }
 
 /** Each file as it is when its turn comes; one that is gone by then is none. */
-export async function* contentOf(files: readonly Found[]): AsyncGenerator<TarFile> {
+async function* contentOf(files: readonly Found[]): AsyncGenerator<TarFile> {
   for (const { name, path, at } of files) {
     let handle: Awaited<ReturnType<typeof open>>;
     try {
@@ -314,5 +316,51 @@ export async function* contentOf(files: readonly Found[]): AsyncGenerator<TarFil
     } finally {
       await handle.close();
     }
+  }
+}
+
+/** A backup of data that no gateway has open, with the schema that they have: made before a new version changes it. */
+/** The newest ones of each kind stay. */
+const KEPT = 2;
+
+/** Without the files of chats. @throws FolderLockedError; GatewayError `storage_full`, `backup_failed` */
+export async function coldBackup(
+  folder: DataFolder,
+  kind: string,
+  version: string,
+  at = Date.now(),
+): Promise<{ readonly path: string; readonly manifest: Manifest }> {
+  const { root, backups } = folder;
+  mkdirSync(backups, { recursive: true, mode: 0o700 });
+  const lock = FolderLock.acquire(root);
+  const copies = Object.values(DATABASES).map((name) => ({
+    name,
+    path: join(backups, `.${process.pid}-${name}.tmp`),
+  }));
+  try {
+    for (const { name, path } of copies) {
+      rmSync(path, { force: true });
+      await copyCold(join(root, name), path);
+    }
+    const parts: Found[] = copies.map((copy) => ({ ...copy, size: -1, at }));
+    const { files, leftOut } = filesIn(folder, false);
+    const path = join(backups, `${kind}-${new Date(at).toISOString().replace(/[-:]|\.\d+/gu, '')}.tar.gz`);
+    const manifest = await writeArchive(path, contentOf([...parts, ...files]), {
+      version,
+      at,
+      files: false,
+      leftOut,
+    });
+    const [stem = ''] = kind.split('-');
+    const old = readdirSync(backups)
+      .filter((name) => name.startsWith(`${stem}-`) && name.endsWith('.tar.gz'))
+      .map((name) => ({ name, time: /\d{8}T\d{6}Z/u.exec(name)?.[0] ?? '' }))
+      .sort((a, b) => (a.time < b.time ? 1 : -1))
+      .slice(KEPT);
+    for (const { name } of old) rmSync(join(backups, name), { force: true });
+    return { path, manifest };
+  } finally {
+    for (const copy of copies) rmSync(copy.path, { force: true });
+    lock.release();
   }
 }

@@ -3,25 +3,211 @@
  * file says what goes where, and from that moment on the restore happens: anyone who opens the directory after a kill
  * finishes it. Before that moment nothing of the directory has changed.
  */
+
 import {
   closeSync,
+  createWriteStream,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { GatewayError } from '../../base/errors.ts';
+import { pipeline } from 'node:stream/promises';
+import { GatewayError, messageOf } from '../../base/errors.ts';
 import { type DataFolder, dataFolder } from '../../store/data-folder.ts';
+import { type Inspected, inspectCopy } from '../../store/database.ts';
 import { FolderLock } from '../../store/lock.ts';
 import { backupFailure, type Manifest, readArchive } from './archive.ts';
-import { ASIDE, belongs, replacedIn } from './contents.ts';
-import { inspectDatabases } from './verify.ts';
+
+/**
+ * Below `gateway/`, what stays with the machine: keys to this very gateway, what it is doing right now, copies of what is
+ * elsewhere, and logs.
+ */
+const STAYS =
+  /^(?:backups|exports|debug|logs|restore|operator\..*|runtime\.json|chat-client\.json|last-good|.*\.tmp|.*\.new)$/iu;
+/** Libraries that are installed again when they are missing. */
+const INSTALLED = /^gateway\/adapters\/[^/]+\/packages$/u;
+const FILES = 'gateway/files';
+
+/** The names of the databases, as they are called in the data directory and in a backup. */
+export const DATABASES = {
+  sessions: 'gateway-sessions.db',
+  security: 'gateway-security.db',
+  tasks: 'gateway-background-tasks.db',
+} as const;
+
+/** Begins the name of a directory in which a restore keeps what was there. */
+export const ASIDE = 'gateway-before-restore-';
+
+export interface Found {
+  readonly name: string;
+  readonly path: string;
+  readonly size: number;
+  readonly at: number;
+}
+
+/**
+ * The files of the data directory without its databases. A link is followed where it stands for the configuration; other
+ * links, and what is no file, are named and left out.
+ */
+export function filesIn(
+  folder: DataFolder,
+  withFiles: boolean,
+): { readonly files: Found[]; readonly leftOut: string[] } {
+  const files: Found[] = [];
+  const leftOut: string[] = withFiles ? [] : [`${FILES} (files of chats)`];
+  const look = (name: string): void => {
+    const path = join(folder.root, name);
+    const facts = lstatSync(path, { throwIfNoEntry: false });
+    if (facts === undefined || INSTALLED.test(name) || (name === FILES && !withFiles)) return;
+    if (facts.isDirectory()) for (const each of readdirSync(path).sort()) look(`${name}/${each}`);
+    else if (facts.isFile()) files.push({ name, path, size: facts.size, at: facts.mtimeMs });
+    else if (path === folder.config && existsSync(path))
+      files.push({ name, path, size: -1, at: facts.mtimeMs });
+    else if (facts.isSymbolicLink()) leftOut.push(`${name} (a link)`);
+  };
+  const top = join(folder.root, 'gateway');
+  if (existsSync(top))
+    for (const name of readdirSync(top).sort()) if (!STAYS.test(name)) look(`gateway/${name}`);
+  return { files, leftOut };
+}
+
+/** What a restore moves aside, as names below the data directory. `files`: the backup has files of chats. */
+function replacedIn(folder: DataFolder, files: boolean): string[] {
+  const list = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
+  const databases = Object.values(DATABASES).map((name) => name.replace(/\.db$/u, ''));
+  return [
+    ...list(folder.root).filter((name) =>
+      databases.some((base) => name.startsWith(`${base}.`) || name.startsWith(`${base}-`)),
+    ),
+    ...list(join(folder.root, 'gateway'))
+      .filter((name) => !STAYS.test(name))
+      .map((name) => `gateway/${name}`)
+      .filter((name) => files || name !== FILES),
+  ];
+}
+
+/** Below `gateway/`, what is a directory or a file for the gateway, and must not come as the other. */
+const DIRECTORIES = /^(?:adapters|agent-sessions|files)$/iu;
+const FILE = /^config\.json$/iu;
+
+/** A file that a backup may bring, by the names that every file system takes for the same. */
+function belongs(name: string): boolean {
+  const [top, second = '', ...below] = name.split('/');
+  if (top !== 'gateway') return Object.values(DATABASES).some((each) => each === name);
+  const meant = second.replace(/[. ]+$/u, '');
+  return !STAYS.test(meant) && !(below.length > 0 ? FILE : DIRECTORIES).test(meant);
+}
+
+interface BackupReport {
+  readonly path: string;
+  readonly bytes: number;
+  /** Of the program that wrote it. */
+  readonly version: string;
+  readonly at: number;
+  readonly databases: Readonly<Record<string, Inspected>>;
+  readonly files: number;
+  readonly configuration: boolean;
+  /** Platforms whose adapters have credentials or state in it. */
+  readonly adapters: readonly string[];
+  readonly leftOut: readonly string[];
+}
+
+/** What a person wants to know of each database; a table that an older version did not have counts as none. */
+const COUNTS: Readonly<Record<keyof typeof DATABASES, Readonly<Record<string, string>>>> = {
+  sessions: {
+    sessions: 'SELECT COUNT(*) AS n FROM sessions',
+    messages: 'SELECT COUNT(*) AS n FROM msg',
+    pending: "SELECT COUNT(*) AS n FROM outbox WHERE state NOT IN ('delivered', 'failed', 'abandoned')",
+  },
+  security: {
+    people: 'SELECT COUNT(*) AS n FROM allowlist',
+    blocked: 'SELECT COUNT(*) AS n FROM blocked',
+    audit: 'SELECT COUNT(*) AS n FROM audit',
+  },
+  tasks: {
+    tasks: 'SELECT COUNT(*) AS n FROM tasks',
+    schedules: 'SELECT COUNT(*) AS n FROM schedules',
+  },
+};
+
+/** @throws GatewayError `backup_not_found`, `backup_damaged`, `backup_newer` */
+export async function verifyBackup(path: string): Promise<BackupReport> {
+  const temporary = await mkdtemp(join(tmpdir(), 'pi-gateway-verify-'));
+  try {
+    const names: string[] = [];
+    const manifest = await readArchive(path, async (name, content) => {
+      names.push(name);
+      if (!belongs(name)) throw damaged(path, `it holds ${name}, which does not belong to a gateway`);
+      if (Object.values(DATABASES).some((each) => each === name))
+        await pipeline(content, createWriteStream(join(temporary, name), { flags: 'wx', mode: 0o600 }));
+    });
+    const databases = await inspectDatabases(path, temporary);
+    return {
+      path,
+      bytes: (await stat(path)).size,
+      version: manifest.version,
+      at: manifest.at,
+      databases,
+      files: names.length - Object.keys(DATABASES).length,
+      configuration: names.includes('gateway/config.json'),
+      adapters: [...new Set(names.flatMap((name) => /^gateway\/adapters\/([^/]+)\//u.exec(name)?.[1] ?? []))],
+      leftOut: manifest.leftOut,
+    };
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** The databases of a backup that were unpacked into a directory. @throws GatewayError `backup_damaged` */
+async function inspectDatabases(path: string, folder: string): Promise<Record<string, Inspected>> {
+  const found: Record<string, Inspected> = {};
+  for (const [store, name] of Object.entries(DATABASES)) {
+    const { integrity, ...inspected } = await inspectCopy(
+      join(folder, name),
+      COUNTS[store as keyof typeof DATABASES],
+    ).catch((error: unknown) => {
+      throw damaged(path, messageOf(error));
+    });
+    if (integrity !== 'ok') throw damaged(path, `${name}: ${integrity}`);
+    if (inspected.schema === 0) throw damaged(path, `${name} is missing`);
+    found[store] = inspected;
+  }
+  return found;
+}
+
+function damaged(path: string, why: string): GatewayError {
+  return new GatewayError('backup_damaged', `${path} cannot be restored: ${why}`, {
+    status: 400,
+    hint: 'Use another backup. Nothing was changed.',
+  });
+}
+
+/** What a person reads. */
+export function backupText({ path, bytes, version, at, databases, ...held }: BackupReport): string {
+  const counts = Object.values(databases).flatMap((each) => Object.entries(each.counts));
+  return [
+    `${path} is whole: ${sizeText(bytes)}, written ${new Date(at).toISOString()} by version ${version}.`,
+    `It holds ${counts.map(([name, count]) => `${name} ${count}`).join(', ')}.`,
+    held.configuration ? 'The configuration is in it.' : 'It has no configuration file.',
+    ...(held.adapters.length === 0 ? [] : [`State of adapters: ${held.adapters.join(', ')}.`]),
+    `Other files: ${held.files}.`,
+    ...held.leftOut.map((each) => `Not in it: ${each}.`),
+  ].join('\n');
+}
+
+export function sizeText(bytes: number): string {
+  return bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
 
 /** What a restore is to do, once it is certain. */
 interface Plan {

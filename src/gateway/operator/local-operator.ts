@@ -2,8 +2,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Actor } from '../access/audit.ts';
 import type { EventStream } from '../events.ts';
 import type { OperatorCore } from './operations/operation.ts';
-import { QUERIES } from './operations/queries.ts';
-import { auditNote, operationNamed, runOperation } from './operations/table.ts';
+import { auditNote, operationNamed, QUERIES, runOperation } from './operations/table.ts';
 import type {
   CommandResult,
   GatewayEventListener,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { composeGateway, type RunningGateway } from '../../../src/compose.ts';
 import type { AdapterCheck } from '../../../src/gateway/adapter.ts';
-import { parseCommand } from '../../../src/server/command-schemas.ts';
+import { parseCommand } from '../../../src/server/parse.ts';
 import { TelegramServer } from '../../platforms/telegram-server.ts';
 import { temporaryFolder, writeConfig } from '../../support/gateway-process.ts';
 

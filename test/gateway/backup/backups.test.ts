@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readArchive, writeArchive } from '../../../src/gateway/backup/archive.ts';
-import { verifyBackup } from '../../../src/gateway/backup/verify.ts';
+import { verifyBackup } from '../../../src/gateway/backup/restore.ts';
 import { ADA, Rig } from '../rig.ts';
 
 const CANARY = 'canary4711';

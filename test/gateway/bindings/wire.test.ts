@@ -2,8 +2,8 @@ import type { Static } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { RunEvents } from '../../../src/agents/pi/run-events.ts';
 import type { Report } from '../../../src/gateway/bindings/terminal.ts';
-import type { BindReport } from '../../../src/gateway/operator/operations/binding-schemas.ts';
-import { parseCommand } from '../../../src/server/command-schemas.ts';
+import type { BindReport } from '../../../src/gateway/operator/operations/bindings.ts';
+import { parseCommand } from '../../../src/server/parse.ts';
 
 /** Nothing but names, types, and what may be absent. */
 type Plain<T> = T extends object ? { -readonly [K in keyof T]: Plain<T[K]> } : T;

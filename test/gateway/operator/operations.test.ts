@@ -7,15 +7,15 @@ import { helpText } from '../../../src/cli/help.ts';
 import { VIEWS } from '../../../src/cli/views.ts';
 import { readWork } from '../../../src/cli/work.ts';
 import { completions, wordsOf } from '../../../src/extension/words.ts';
+import type { Words } from '../../../src/gateway/operator/operations/operation.ts';
 import {
   type Operation,
   operation,
   PlatformName,
 } from '../../../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../../../src/gateway/operator/operations/table.ts';
-import type { Words } from '../../../src/gateway/operator/operations/words.ts';
 import type { Operator } from '../../../src/gateway/operator/operator.ts';
-import { parseCommand } from '../../../src/server/command-schemas.ts';
+import { parseCommand } from '../../../src/server/parse.ts';
 import { operationRoutes } from '../../../src/server/routes.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
 import { bindKeys } from '../../../src/tui/keys/bindings.ts';

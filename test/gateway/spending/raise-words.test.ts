@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Actor } from '../../../src/gateway/access/audit.ts';
-import { LIMITS } from '../../../src/gateway/operator/operations/limits.ts';
+import { LIMITS } from '../../../src/gateway/operator/operations/agents.ts';
 
 const [raise] = LIMITS;
 const read = (typed: Record<string, string>): unknown =>

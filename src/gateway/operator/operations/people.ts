@@ -9,9 +9,8 @@ import type { Gateway } from '../../gateway.ts';
 import type { Platform } from '../../model.ts';
 import type { PersonView } from '../../personal-data/erasures.ts';
 import type { CommandResult } from '../operator.ts';
-import { isQuestionName, requestNamed, type Seen } from './names.ts';
-import { Id, operation, PlatformName } from './operation.ts';
-import type { Typed } from './words.ts';
+import type { Typed } from './operation.ts';
+import { Id, isQuestionName, operation, PlatformName, requestNamed, type Seen } from './operation.ts';
 
 /** By row or by code; case, dash and spaces of a code are ignored. Over HTTP exactly one of them. */
 const request = {

@@ -5,9 +5,8 @@ import type { Gateway } from '../../gateway.ts';
 import { raw } from '../../language/chat-text.ts';
 import type { SessionRecord } from '../../sessions/sessions.ts';
 import type { LeasedSession } from '../operator.ts';
-import { findSession, type Seen } from './names.ts';
-import { Id, operation, PlatformName, Text } from './operation.ts';
-import type { Typed } from './words.ts';
+import type { Typed } from './operation.ts';
+import { findSession, Id, operation, PlatformName, type Seen, Text } from './operation.ts';
 
 const byId = { id: Id };
 const id = (params: { readonly id: string }): string => params.id;
