@@ -82,7 +82,7 @@ export interface Core
   readonly egress: (text: string) => string;
 }
 
-interface Cores {
+export interface Cores {
   readonly decisions: DecisionTrace;
   /** The core as a part sees it: with its store, and its name in the log. */
   of(store: keyof Stores, name: string): Core;
