@@ -76,6 +76,31 @@ export async function settlesWithin(work: Promise<unknown>, ms: number): Promise
   }
 }
 
+/**
+ * Settles as `work` does, or with undefined `graceMs` after `signal` has fired, whichever is first. Leaves neither timer
+ * nor listener behind, and needs no signal of its own: every turn waits like this more than once.
+ */
+export async function unlessCut<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  graceMs: number,
+): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  let timer: NodeJS.Timeout | undefined;
+  const cut = (): void => {
+    if (graceMs === 0) late.resolve(undefined);
+    else timer = setTimeout(() => late.resolve(undefined), graceMs);
+  };
+  if (signal.aborted) cut();
+  else signal.addEventListener('abort', cut, { once: true });
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', cut);
+  }
+}
+
 /** The result of `work`, or undefined when it takes longer than `ms` or `signal` aborts. Leaves no timer behind. */
 export async function within<T>(work: Promise<T>, ms: number, signal?: AbortSignal): Promise<T | undefined> {
   const done = new AbortController();

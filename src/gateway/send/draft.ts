@@ -177,14 +177,17 @@ const TYPING_AFTER_MS = 80;
 export function showTyping(adapter: Adapter | undefined, chat: ChatRef, hardEndMs: number): () => void {
   const { typing } = adapter ?? {};
   if (adapter === undefined || typing === undefined || !adapter.capabilities.typing) return () => {};
+  if (hardEndMs <= TYPING_AFTER_MS) return () => {};
   const call = (on: boolean): void => {
     // Best effort: its failure changes nothing, whichever way it comes.
     (async () => typing.call(adapter, chat, on))().catch(() => {});
   };
   let shown = false;
   let refresh: NodeJS.Timeout | undefined;
+  let limit: NodeJS.Timeout | undefined;
   const begin = setTimeout(() => {
     shown = true;
+    limit = setTimeout(end, hardEndMs - TYPING_AFTER_MS);
     call(true);
     const { typingRefreshMs } = adapter.capabilities;
     if (typingRefreshMs > 0) refresh = setInterval(() => call(true), typingRefreshMs);
@@ -198,7 +201,6 @@ export function showTyping(adapter: Adapter | undefined, chat: ChatRef, hardEndM
     clearTimeout(limit);
     if (shown) call(false);
   };
-  const limit = setTimeout(end, hardEndMs);
   return end;
 }
 

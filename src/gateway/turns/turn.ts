@@ -1,4 +1,4 @@
-import { pause } from '../../base/async.ts';
+import { pause, unlessCut } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import { failedEnd, isGone } from '../agent/turn-end.ts';
@@ -9,9 +9,6 @@ import type { ResumedEnd, ResumedTurn, TakenUp } from './resume.ts';
 
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
-
-/** Reason of our own signals: without one Node makes an error with a stack, for no one. */
-const OVER = 'over';
 
 /** What the agent does instead of answering. */
 export type Doing = 'starting' | 'compacting';
@@ -277,30 +274,16 @@ export class Turn<W extends { readonly item: InboxItem }> {
   async #runOnce(work: Pick<ResumedTurn, 'run'>): Promise<ResumedEnd> {
     const run = (async () => work.run((event) => this.#listen(event), this.#abort.signal))();
     const end = run.catch((error: unknown) => brokenEnd(error, this.#started));
-    const given = new AbortController();
-    try {
-      return await Promise.race([end, this.#givenUp(given.signal)]);
-    } finally {
-      given.abort(OVER);
-    }
-  }
-
-  /** Settles some time after the abort; never when `called` fires before. */
-  async #givenUp(called: AbortSignal): Promise<TurnEnd> {
-    const { signal } = this.#abort;
-    if (!signal.aborted) await pause(Number.POSITIVE_INFINITY, AbortSignal.any([signal, called]));
-    if (!(await pause(GIVE_UP_MS, called))) return new Promise(() => {});
+    const ended = await unlessCut(end, this.#abort.signal, GIVE_UP_MS);
+    if (ended !== undefined) return ended;
     this.#port.discard();
     return { status: 'aborted' };
   }
 
   async #unlessAborted<T>(work: Promise<T>): Promise<T | undefined> {
-    const done = new AbortController();
     try {
-      const aborted = pause(Number.POSITIVE_INFINITY, AbortSignal.any([this.#abort.signal, done.signal]));
-      return await Promise.race([work, aborted.then(() => undefined)]);
+      return await unlessCut(work, this.#abort.signal, 0);
     } finally {
-      done.abort(OVER);
       work.catch(() => {}); // no one waits for it anymore
     }
   }
