@@ -244,7 +244,11 @@ export class Committer {
     return batch.records;
   }
 
-  /** Runs bodies inside one transaction, each behind a savepoint so that one that throws leaves the others alone. */
+  /**
+   * Runs bodies inside one transaction, each behind a savepoint so that one that throws leaves the others alone. Before
+   * anything has changed there are no others: then the whole transaction is taken back, and SQLite keeps no second copy
+   * of each page that the body changes.
+   */
   #apply(): Batch | undefined {
     const { engine, journal } = this.#options;
     const base = this.#seq;
@@ -258,18 +262,20 @@ export class Committer {
         const job = this.#queue[next++];
         if (job === undefined) break;
         const tx = new RecordingTx(engine);
-        engine.savepoint();
+        const first = seq === base;
+        if (!first) engine.savepoint();
         let resolve: () => void;
         try {
           resolve = job.run(tx);
         } catch (error) {
-          engine.rollbackToSavepoint();
+          if (first) engine.restart();
+          else engine.rollbackToSavepoint();
           job.reject(error);
           continue;
         } finally {
           tx.end();
         }
-        engine.release();
+        if (!first) engine.release();
         if (tx.statements.length > 0) journal.add(++seq, base, tx.statements);
         done.push({ resolve, reject: job.reject });
         if (journal.pendingBytes > BATCH_BYTES || performance.now() - started > BATCH_MS) break;

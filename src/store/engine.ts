@@ -107,6 +107,7 @@ export class Prepared {
   readonly kind: StatementKind;
   readonly #statement: Statement;
   readonly #changes: () => number;
+  readonly #returns: boolean;
   #columns: readonly string[] | undefined;
 
   constructor(sql: string, kind: StatementKind, statement: Statement, changes: () => number) {
@@ -114,6 +115,7 @@ export class Prepared {
     this.kind = kind;
     this.#statement = statement;
     this.#changes = changes;
+    this.#returns = /\breturning\b/i.test(sql);
   }
 
   /** The number of rows inserted, updated or deleted. */
@@ -131,7 +133,7 @@ export class Prepared {
 
   /** Like `run`, with the rows of a RETURNING clause. */
   change(params: SqlValue[]): { rows: Row[]; changes: number } {
-    if (!/\breturning\b/i.test(this.sql)) return { rows: [], changes: this.run(params) };
+    if (!this.#returns) return { rows: [], changes: this.run(params) };
     const rows = this.all(params);
     return { rows, changes: this.#changes() };
   }
@@ -258,6 +260,12 @@ export class Engine {
 
   rollback(): void {
     this.#step('ROLLBACK');
+  }
+
+  /** Takes back everything since `begin`, and begins again. */
+  restart(): void {
+    this.rollback();
+    this.begin();
   }
 
   /** Replay either succeeds or is discarded with the whole database: it needs no way back. */
