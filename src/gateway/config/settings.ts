@@ -159,6 +159,7 @@ export function resolveSettings(
     return zone;
   };
   const hosts = agentHosts(config.agent, overrides.backend);
+  const languages = languagesOf(config); // asked for with every text
   const sessionDir = sharedSessionDir(config.agent);
   checkNotices(platforms.twitch?.notices ?? []);
   checkAddresses(config.notify, config.heartbeat?.url);
@@ -241,7 +242,7 @@ export function resolveSettings(
       const own = chat === undefined ? undefined : platforms[chat.platform];
       return {
         setting: own?.chats?.[chat?.chatId ?? '']?.language ?? own?.language ?? config.language ?? 'auto',
-        used: languagesOf(config),
+        used: languages,
       };
     },
     reset: (platform, kind) => {

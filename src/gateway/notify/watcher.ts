@@ -340,7 +340,8 @@ export class Watcher {
     const { notices } = this.#deps;
     const known = this.#open.get(name);
     if (problem === undefined) {
-      this.#over(name, say('notice.endedWorking', { time: this.#time(now) }));
+      // Said of every adapter with each change of its state: words are made only when something ends.
+      if (known !== undefined) this.#over(name, say('notice.endedWorking', { time: this.#time(now) }));
       return;
     }
     if (known !== undefined && (known.urgent || !problem.urgent)) return;

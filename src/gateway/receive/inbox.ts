@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { GatewayError } from '../../base/errors.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
 import type { OutboundMeta } from '../adapter.ts';
@@ -21,7 +21,7 @@ interface KnownPrompt {
 const ENDS: ReadonlySet<OutboundMeta['kind']> = new Set(['reply', 'command', 'outcome', 'denied']);
 
 function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
+  return hash('sha256', text, 'base64url');
 }
 
 function keyOf(chat: ChatRef, promptId: string): string {
@@ -190,7 +190,7 @@ export class Inbox {
       at,
     ]);
     if (sessionId !== undefined && state !== 'held') keepMessage(tx, item, sessionId, at);
-    if (sessionId !== undefined && state === 'running') this.#journal?.began(tx, id, sessionId);
+    if (sessionId !== undefined && state === 'running') this.#journal?.began(tx, id, sessionId, true);
     return item;
   }
 

@@ -30,6 +30,9 @@ export interface Line {
 /** Scripts that put no blanks between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese. */
 const RUN = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}ー]+/gu;
 
+/** The first of these scripts begins here: most texts need no closer look. */
+const MAYBE_RUN = /[\u0e00-\uffff]/;
+
 /** The runs of such scripts in a text. */
 export function runsIn(text: string): string[] {
   return text.normalize('NFC').match(RUN) ?? [];
@@ -37,6 +40,7 @@ export function runsIn(text: string): string[] {
 
 /** Every two neighbouring characters of such runs, and the last one: what a search in them is made of. */
 export function gramsOf(text: string): string | undefined {
+  if (!MAYBE_RUN.test(text)) return undefined;
   const grams: string[] = [];
   for (const [run] of text.matchAll(RUN)) {
     const chars = [...run];

@@ -129,9 +129,11 @@ export class TurnJournal {
     this.#fileOf = fileOf;
   }
 
-  /** A turn begins to work on a message. The first beginning counts. */
-  began(tx: Tx, id: string, sessionId: string): void {
-    const known = tx.get("SELECT 1 AS yes FROM turn_journal WHERE turn = ? AND kind = 'began'", [id]);
+  /** A turn begins to work on a message. The first beginning counts; of a message that is `fresh` there is none yet. */
+  began(tx: Tx, id: string, sessionId: string, fresh = false): void {
+    const known = fresh
+      ? undefined
+      : tx.get("SELECT 1 AS yes FROM turn_journal WHERE turn = ? AND kind = 'began'", [id]);
     if (known === undefined) this.noteIn(tx, id, beginningIn(this.#fileOf(sessionId)));
   }
 
