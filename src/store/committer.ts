@@ -268,8 +268,11 @@ export class Committer {
         try {
           resolve = job.run(tx);
         } catch (error) {
-          if (first) engine.restart();
-          else engine.rollbackToSavepoint();
+          if (!first) engine.rollbackToSavepoint();
+          else {
+            engine.rollback();
+            engine.begin();
+          }
           job.reject(error);
           continue;
         } finally {

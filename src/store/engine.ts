@@ -133,9 +133,8 @@ export class Prepared {
 
   /** Like `run`, with the rows of a RETURNING clause. */
   change(params: SqlValue[]): { rows: Row[]; changes: number } {
-    if (!this.#returns) return { rows: [], changes: this.run(params) };
-    const rows = this.all(params);
-    return { rows, changes: this.#changes() };
+    const rows = this.#returns ? this.all(params) : [];
+    return { rows, changes: this.#returns ? this.#changes() : this.run(params) };
   }
 
   get(params: SqlValue[]): Row | undefined {
@@ -260,12 +259,6 @@ export class Engine {
 
   rollback(): void {
     this.#step('ROLLBACK');
-  }
-
-  /** Takes back everything since `begin`, and begins again. */
-  restart(): void {
-    this.rollback();
-    this.begin();
   }
 
   /** Replay either succeeds or is discarded with the whole database: it needs no way back. */
