@@ -1,9 +1,10 @@
 /**
- * People who want to talk to the agent: pairing requests, senders of rejected messages, blocked senders, links of an
+ * People who want to talk to the agent: pairing requests, senders of rejected messages, blocked senders, the allowlist, links of an
  * invitation.
  */
 
-import type { AdapterView, PairingView, RefusalView } from '../../gateway/model.ts';
+import type { AdapterView, AllowlistView, PairingView, RefusalView } from '../../gateway/model.ts';
+import { rowKey } from '../../gateway/operator/operator.ts';
 import { clean, cut, fillTo } from '../draw/cells.ts';
 import { cutLine, type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
@@ -173,6 +174,40 @@ export const blockedList: ListDefinition<Blocked> = {
     const right = pending.has(`${row.platform} ${row.userId}`)
       ? [span(`working${glyphs.ellipsis}`, 'dim')]
       : [span(`blocked ${ticker.age(row.at)} ago`, 'dim')];
+    return [spread(left, right, width, glyphs.ellipsis)];
+  },
+};
+
+export const allowlistList: ListDefinition<AllowlistView> = {
+  title: 'Allowlist',
+  rows: ({ slices }) => slices.allowlist,
+  key: rowKey.allowlist,
+  haystack: (row) => `${row.platform} ${row.userId} ${row.name} ${row.note ?? ''} ${row.origin}`,
+  columns: {
+    name: (row) => row.name,
+    platform: (row) => row.platform,
+    origin: (row) => row.origin,
+    added: (row) => row.addedAt,
+    id: (row) => row.userId,
+  },
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => ['The allowlist is empty.', 'Approve a pairing request, or : allow <platform> <userId>.'],
+  draw(row, { width, glyphs, ticker, pending, ...context }) {
+    const left: Span[] = [
+      platformCell(row.platform, context),
+      span(' '),
+      span(
+        fillTo(clean(row.name, 120), Math.min(24, Math.floor(width / 3)), 'left', glyphs.ellipsis),
+        'strong',
+      ),
+      span(' '),
+      span(clean(row.userId, 80)),
+      ...(row.note === undefined ? [] : [span(`  ${clean(row.note, 200)}`, 'dim')]),
+    ];
+    const right = pending.has(rowKey.allowlist(row))
+      ? [span(`working${glyphs.ellipsis}`, 'dim')]
+      : [span(`${row.origin}, ${ticker.age(row.addedAt)} ago`, 'dim')];
     return [spread(left, right, width, glyphs.ellipsis)];
   },
 };

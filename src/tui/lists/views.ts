@@ -1,10 +1,10 @@
 /**
- * Lists that open over the panes: outbox, allowlist, configuration, queue of a session, gateways; and the log, as a
+ * Lists that open over the panes: outbox, configuration, queue of a session, gateways; and the log, as a
  * pane and in its past.
  */
 
-import type { AllowlistView, LogLine, OutboxView } from '../../gateway/model.ts';
-import { type ConfigValue, type QueueEntry, rowKey } from '../../gateway/operator/operator.ts';
+import type { LogLine, OutboxView } from '../../gateway/model.ts';
+import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
 import { clean, cut, fillTo, wrap } from '../draw/cells.ts';
 import { cutLine, type Line, lineWidth, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
@@ -52,40 +52,6 @@ export const outboxList: ListDefinition<OutboxView> = {
             : []),
         ];
     return [spread(left, right, width, glyphs.ellipsis, 24)];
-  },
-};
-
-export const allowlistList: ListDefinition<AllowlistView> = {
-  title: 'Allowlist',
-  rows: ({ slices }) => slices.allowlist,
-  key: rowKey.allowlist,
-  haystack: (row) => `${row.platform} ${row.userId} ${row.name} ${row.note ?? ''} ${row.origin}`,
-  columns: {
-    name: (row) => row.name,
-    platform: (row) => row.platform,
-    origin: (row) => row.origin,
-    added: (row) => row.addedAt,
-    id: (row) => row.userId,
-  },
-  height: oneLine,
-  count: (rows) => String(rows.length),
-  empty: () => ['The allowlist is empty.', 'Approve a pairing request, or : allow <platform> <userId>.'],
-  draw(row, { width, glyphs, ticker, pending, ...context }) {
-    const left: Span[] = [
-      platformCell(row.platform, context),
-      span(' '),
-      span(
-        fillTo(clean(row.name, 120), Math.min(24, Math.floor(width / 3)), 'left', glyphs.ellipsis),
-        'strong',
-      ),
-      span(' '),
-      span(clean(row.userId, 80)),
-      ...(row.note === undefined ? [] : [span(`  ${clean(row.note, 200)}`, 'dim')]),
-    ];
-    const right = pending.has(rowKey.allowlist(row))
-      ? [span(`working${glyphs.ellipsis}`, 'dim')]
-      : [span(`${row.origin}, ${ticker.age(row.addedAt)} ago`, 'dim')];
-    return [spread(left, right, width, glyphs.ellipsis)];
   },
 };
 
