@@ -23,6 +23,66 @@ import type { Controller } from './state/controller.ts';
 import type { ConsoleStore } from './state/store.ts';
 import { paintedScreen } from './terminal/frame-cache.ts';
 
+export type SuspendTerminal = ReturnType<typeof useApp>['suspendTerminal'];
+
+interface AppProps {
+  readonly store: ConsoleStore;
+  readonly controller: Controller;
+  readonly theme: Theme;
+  readonly glyphs: Glyphs;
+  /** Rows left to the shell (inline mode). */
+  readonly spareRows?: number;
+  /** Called when keys are read; hands out Ink's way of giving the terminal away for a moment. */
+  readonly onReady?: (suspend: SuspendTerminal) => void;
+}
+
+export function App(props: AppProps): ReactNode {
+  const { store, controller, theme, glyphs, spareRows = 0, onReady } = props;
+  const slices = useSyncExternalStore(store.subscribe, store.getSlices);
+  useSyncExternalStore(controller.subscribe, controller.getView);
+  const size = useTerminalSize();
+  const { suspendTerminal } = useApp();
+  const { setCursorPosition } = useCursor();
+  useKeys(controller);
+  useEffect(() => {
+    onReady?.(suspendTerminal);
+  }, [onReady, suspendTerminal]);
+
+  const columns = size.columns;
+  const rows = Math.max(1, size.rows - spareRows);
+  const ticker = new Ticker(slices.now);
+  const screen = compose({ controller, columns, rows, theme, glyphs, ticker });
+  setCursorPosition(screen.cursor);
+  useEffect(() => {
+    store.wakeAt(ticker.next);
+    controller.preview.drawn(screen.previewed);
+  });
+
+  return (
+    <Box width={columns} height={rows} flexDirection="column">
+      <Lines lines={screen.lines} width={columns} />
+      {screen.table === undefined ? null : (
+        <StatusTableView table={screen.table} theme={theme} glyphs={glyphs} />
+      )}
+    </Box>
+  );
+}
+
+interface ReaderAppProps {
+  readonly reader: Reader;
+  readonly onReady?: (suspend: SuspendTerminal) => void;
+}
+
+/** Takes the keys and draws nothing: what the reader says is appended to the terminal and never drawn again. */
+export function ReaderApp({ reader, onReady }: ReaderAppProps): ReactNode {
+  const { suspendTerminal } = useApp();
+  useKeys(reader);
+  useEffect(() => {
+    onReady?.(suspendTerminal);
+  }, [onReady, suspendTerminal]);
+  return null;
+}
+
 interface LinesProps {
   /** Painted, each exactly as wide as the screen. */
   readonly lines: readonly string[];
@@ -196,64 +256,4 @@ function sizeOf(stdout: NodeJS.WritableStream): TerminalSize {
   const rows = 'rows' in stdout ? Number(stdout.rows) : 0;
   // A terminal that does not know its size is taken for the classic one.
   return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
-}
-
-export type SuspendTerminal = ReturnType<typeof useApp>['suspendTerminal'];
-
-interface AppProps {
-  readonly store: ConsoleStore;
-  readonly controller: Controller;
-  readonly theme: Theme;
-  readonly glyphs: Glyphs;
-  /** Rows left to the shell (inline mode). */
-  readonly spareRows?: number;
-  /** Called when keys are read; hands out Ink's way of giving the terminal away for a moment. */
-  readonly onReady?: (suspend: SuspendTerminal) => void;
-}
-
-export function App(props: AppProps): ReactNode {
-  const { store, controller, theme, glyphs, spareRows = 0, onReady } = props;
-  const slices = useSyncExternalStore(store.subscribe, store.getSlices);
-  useSyncExternalStore(controller.subscribe, controller.getView);
-  const size = useTerminalSize();
-  const { suspendTerminal } = useApp();
-  const { setCursorPosition } = useCursor();
-  useKeys(controller);
-  useEffect(() => {
-    onReady?.(suspendTerminal);
-  }, [onReady, suspendTerminal]);
-
-  const columns = size.columns;
-  const rows = Math.max(1, size.rows - spareRows);
-  const ticker = new Ticker(slices.now);
-  const screen = compose({ controller, columns, rows, theme, glyphs, ticker });
-  setCursorPosition(screen.cursor);
-  useEffect(() => {
-    store.wakeAt(ticker.next);
-    controller.preview.drawn(screen.previewed);
-  });
-
-  return (
-    <Box width={columns} height={rows} flexDirection="column">
-      <Lines lines={screen.lines} width={columns} />
-      {screen.table === undefined ? null : (
-        <StatusTableView table={screen.table} theme={theme} glyphs={glyphs} />
-      )}
-    </Box>
-  );
-}
-
-interface ReaderAppProps {
-  readonly reader: Reader;
-  readonly onReady?: (suspend: SuspendTerminal) => void;
-}
-
-/** Takes the keys and draws nothing: what the reader says is appended to the terminal and never drawn again. */
-export function ReaderApp({ reader, onReady }: ReaderAppProps): ReactNode {
-  const { suspendTerminal } = useApp();
-  useKeys(reader);
-  useEffect(() => {
-    onReady?.(suspendTerminal);
-  }, [onReady, suspendTerminal]);
-  return null;
 }

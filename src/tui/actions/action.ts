@@ -4,6 +4,7 @@
 
 import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { OperatorCommand, OperatorQueries, SessionView } from '../../gateway/operator/operator.ts';
+import { clean } from '../draw/cells.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { PaneBox } from '../screen/layout.ts';
 import type { Bulk, Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/decisions.ts';
@@ -157,4 +158,53 @@ export function act(context: ActionContext, outcome: Prompted): void {
   if (outcome === undefined) return;
   if (typeof outcome === 'string') context.toast(outcome, 'warn');
   else context.run(outcome.command, outcome.options);
+}
+
+/** Why nothing can be done while a list has no selected row. */
+const NO_ROW: Readonly<Record<ListId, string>> = {
+  adapters: 'no adapter is selected',
+  sessions: 'no session is selected',
+  tasks: 'no task is selected',
+  pairing: 'no pending requests',
+  log: 'the log is empty',
+  questions: 'nothing is asked',
+  refusals: 'no message was rejected',
+  outbox: 'nothing waits to be sent',
+  schedules: 'nothing is scheduled',
+  allowlist: 'no person is selected',
+  config: 'no value is selected',
+  queue: 'no message is queued',
+  hits: 'nothing is selected',
+  past: 'no line is selected',
+  blocked: 'no one is blocked',
+  contexts: 'no gateway is selected',
+};
+
+/** `disabled` of what needs a selected row; `unless` says what else speaks against that row. */
+export function needsRow<K extends ListId>(list: K, unless?: (row: RowOf[K]) => string | undefined) {
+  return (context: ActionContext): string | undefined => {
+    const row = context.target(list);
+    return row === undefined ? NO_ROW[list] : unless?.(row);
+  };
+}
+
+/** What an action does to the selected row of a list. */
+export function onRow<K extends ListId>(
+  list: K,
+  run: (context: ActionContext, row: RowOf[K]) => void,
+  unless?: (row: RowOf[K]) => string | undefined,
+): Pick<Action, 'disabled' | 'run'> {
+  return {
+    disabled: needsRow(list, unless),
+    run(context) {
+      const row = context.target(list);
+      if (row !== undefined) run(context, row);
+    },
+  };
+}
+
+/** Says that the row that was named, or else the selected one, is not there. */
+export function missing(context: ActionContext, noun: string, id: string | undefined): void {
+  const sentence = id === undefined ? `No ${noun} is selected.` : `There is no ${noun} ${clean(id, 60)}.`;
+  context.toast(sentence, 'warn');
 }

@@ -9,7 +9,7 @@ import { ALL_GATEWAYS, showsAll } from '../lists/list.ts';
 import { isWorking } from '../lists/sessions.ts';
 import { isOpenTask } from '../state/slices.ts';
 import { openedList } from '../state/view.ts';
-import type { Action, ActionContext } from './action.ts';
+import { type Action, type ActionContext, needsRow } from './action.ts';
 
 function onlyOne({ effects, slices }: ActionContext): string | undefined {
   return effects.contexts === undefined || slices.contexts.length < 2
@@ -109,8 +109,7 @@ export const CONTEXTS: readonly Action[] = [
     label: 'switch',
     help: 'Switch to the selected gateway.',
     hint: 10,
-    disabled: (context) =>
-      onlyOne(context) ?? (context.target('contexts') === undefined ? 'no gateway is selected' : undefined),
+    disabled: (context) => onlyOne(context) ?? needsRow('contexts')(context),
     run(context) {
       const row = context.target('contexts');
       if (row !== undefined) show(context, row.name);

@@ -9,22 +9,24 @@ import { originWords } from '../lists/list.ts';
 import { invitePlatforms } from '../lists/people.ts';
 import type { Undo } from '../state/decisions.ts';
 import { type Invite, replaceMode, topMode } from '../state/view.ts';
-import { type Action, type ActionContext, act, type Confirmation, type Prompted } from './action.ts';
+import {
+  type Action,
+  type ActionContext,
+  act,
+  type Confirmation,
+  needsRow,
+  onRow,
+  type Prompted,
+} from './action.ts';
 import { bulkOf } from './volume.ts';
 
 function who(row: PairingView): string {
   return `${originWords(row.id)}${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
 }
 
-function noRequest(context: ActionContext): string | undefined {
-  return context.target('pairing') === undefined ? 'no pending requests' : undefined;
-}
-
 /** An invite code belongs to no one yet: it can only be withdrawn. */
-function noPerson(context: ActionContext): string | undefined {
-  return context.target('pairing')?.kind === 'invitation'
-    ? 'an invite code needs no decision; d withdraws it'
-    : noRequest(context);
+function noPerson({ kind }: PairingView): string | undefined {
+  return kind === 'invitation' ? 'an invite code needs no decision; d withdraws it' : undefined;
 }
 
 /** A code that an operator made. */
@@ -97,14 +99,16 @@ function revoke(context: ActionContext, platform: Platform, userId: string): voi
   );
 }
 
-function approve(context: ActionContext, row: PairingView): void {
-  context.run(
-    { type: 'pairing.approve', requestId: row.id },
-    {
-      pending: row.id,
-      done: () => `${who(row)} is approved`,
-      undo: reopens(row.id),
-    },
+/** What one key decides about the selected person. */
+function deciding(verb: 'approve' | 'block', done: string): Pick<Action, 'disabled' | 'run'> {
+  return onRow(
+    'pairing',
+    (context, row) =>
+      context.run(
+        { type: `pairing.${verb}`, requestId: row.id },
+        { pending: row.id, done: () => `${who(row)} is ${done}`, undo: reopens(row.id) },
+      ),
+    noPerson,
   );
 }
 
@@ -149,11 +153,7 @@ export const PAIRING: readonly Action[] = [
     careful: 'pairing',
     confirm: confirmation('approve', 'They can talk to the agent at once.'),
     bulk: decided('approve', 'approved', 'They can talk to the agent at once.'),
-    disabled: noPerson,
-    run(context) {
-      const row = context.target('pairing');
-      if (row !== undefined) approve(context, row);
-    },
+    ...deciding('approve', 'approved'),
   },
   {
     id: 'pairing.deny',
@@ -174,10 +174,7 @@ export const PAIRING: readonly Action[] = [
         : confirmation('deny', 'They are notified once.')(context);
     },
     bulk: decided('deny', 'denied', 'They are notified once.'),
-    disabled: noRequest,
-    run(context) {
-      const row = context.target('pairing');
-      if (row === undefined) return;
+    ...onRow('pairing', (context, row) => {
       context.run(
         { type: 'pairing.deny', requestId: row.id },
         {
@@ -186,7 +183,7 @@ export const PAIRING: readonly Action[] = [
           ...(made(row) ? {} : { undo: reopens(row.id) }),
         },
       );
-    },
+    }),
   },
   {
     id: 'pairing.block',
@@ -198,19 +195,7 @@ export const PAIRING: readonly Action[] = [
     careful: 'pairing',
     confirm: confirmation('block', 'The gateway ignores them until you unblock them.'),
     bulk: decided('block', 'blocked', 'The gateway ignores them until you unblock them.'),
-    disabled: noPerson,
-    run(context) {
-      const row = context.target('pairing');
-      if (row === undefined) return;
-      context.run(
-        { type: 'pairing.block', requestId: row.id },
-        {
-          pending: row.id,
-          done: () => `${who(row)} is blocked`,
-          undo: reopens(row.id),
-        },
-      );
-    },
+    ...deciding('block', 'blocked'),
   },
   {
     id: 'pairing.match',
@@ -300,7 +285,7 @@ export const PAIRING: readonly Action[] = [
     words: 'revoke',
     args: '<platform> <userId>',
     careful: 'allowlist',
-    disabled: (context) => (context.target('allowlist') === undefined ? 'no person is selected' : undefined),
+    disabled: needsRow('allowlist'),
     run(context, [platform, userId]) {
       const row = context.target('allowlist');
       const wanted =

@@ -6,7 +6,7 @@
 import { isPlatform, type Platform } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { personKey } from '../lists/people.ts';
-import type { Action, ActionContext } from './action.ts';
+import { type Action, type ActionContext, onRow } from './action.ts';
 
 /** A question has room for so many lines. */
 const LINES = 12;
@@ -73,11 +73,7 @@ export const PEOPLE: readonly Action[] = [
     keys: [],
     label: 'erase person',
     help: 'Erase everything that is kept about the person of the selected session; the question names what goes.',
-    disabled: (context) => (context.target('sessions') === undefined ? 'no session is selected' : undefined),
-    run(context) {
-      const row = context.target('sessions');
-      if (row !== undefined) askToErase(context, row.chat.platform, row.senderId);
-    },
+    ...onRow('sessions', (context, row) => askToErase(context, row.chat.platform, row.senderId)),
   },
 ];
 
@@ -85,8 +81,6 @@ export const PEOPLE: readonly Action[] = [
 const ABOUT_SENDER = {
   scopes: ['refusals', 'refusal'],
   careful: 'refusals',
-  disabled: (context: ActionContext) =>
-    context.target('refusals') === undefined ? 'no message was rejected' : undefined,
 } as const;
 
 /** The question before such a decision, with the sender named. */
@@ -111,11 +105,9 @@ export const REJECTED: readonly Action[] = [
     label: 'details',
     help: 'Show what the selected person wrote, and why each message was rejected.',
     hint: 9,
-    disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
-    run(context) {
-      const row = context.target('refusals');
-      if (row !== undefined) context.open({ kind: 'page', page: 'refusal', subject: personKey(row), top: 0 });
-    },
+    ...onRow('refusals', (context, row) =>
+      context.open({ kind: 'page', page: 'refusal', subject: personKey(row), top: 0 }),
+    ),
   },
   {
     id: 'refusals.block',
@@ -125,9 +117,7 @@ export const REJECTED: readonly Action[] = [
     help: 'Ignore the selected person until you unblock them.',
     hint: 11,
     confirm: askAbout('block', 'The gateway ignores them until you unblock them.'),
-    run(context) {
-      const row = context.target('refusals');
-      if (row === undefined) return;
+    ...onRow('refusals', (context, row) => {
       const { platform, senderId: userId } = row;
       context.run(
         { type: 'block', platform, userId },
@@ -136,7 +126,7 @@ export const REJECTED: readonly Action[] = [
           undo: { list: 'refusals', command: () => ({ type: 'unblock', platform, userId }) },
         },
       );
-    },
+    }),
   },
   {
     id: 'blocked.unblock',
@@ -156,10 +146,7 @@ export const REJECTED: readonly Action[] = [
             verb: 'unblock',
           };
     },
-    disabled: (context) => (context.target('blocked') === undefined ? 'no one is blocked' : undefined),
-    run(context) {
-      const row = context.target('blocked');
-      if (row === undefined) return;
+    ...onRow('blocked', (context, row) => {
       const { platform, userId } = row;
       context.run(
         { type: 'unblock', platform, userId },
@@ -172,7 +159,7 @@ export const REJECTED: readonly Action[] = [
           },
         },
       );
-    },
+    }),
   },
   {
     id: 'refusals.allow',
@@ -182,9 +169,7 @@ export const REJECTED: readonly Action[] = [
     help: 'Add the sender of the selected rejected message to the allowlist.',
     hint: 10,
     confirm: askAbout('allow', 'They can talk to the agent at once.'),
-    run(context) {
-      const row = context.target('refusals');
-      if (row === undefined) return;
+    ...onRow('refusals', (context, row) => {
       const { platform, senderId: userId } = row;
       context.run(
         { type: 'allow', platform, userId, note: `was refused: ${row.code}` },
@@ -194,6 +179,6 @@ export const REJECTED: readonly Action[] = [
           undo: { list: 'refusals', command: () => ({ type: 'revoke', platform, userId }) },
         },
       );
-    },
+    }),
   },
 ];

@@ -4,20 +4,10 @@ import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/list.ts';
 import { callKey, questionWords } from '../lists/questions.ts';
 import { openedList, topMode } from '../state/view.ts';
-import type { Action, ActionContext, Confirmation } from './action.ts';
+import { type Action, type ActionContext, type Confirmation, onRow } from './action.ts';
 
 function what(row: DialogView): string {
   return `${originWords(row.id)}#${row.number} ${clean(row.call?.tool ?? row.title, 60)}`;
-}
-
-function noQuestion(context: ActionContext): string | undefined {
-  return context.target('questions') === undefined ? 'nothing is asked' : undefined;
-}
-
-function noCall(context: ActionContext): string | undefined {
-  const row = context.target('questions');
-  if (row === undefined) return 'nothing is asked';
-  return row.kind === 'approval' ? undefined : 'this question needs an answer: Enter, then i';
 }
 
 /** A call that was not read to its end is shown instead of approved. */
@@ -33,12 +23,20 @@ function unread(context: ActionContext, row: DialogView): boolean {
   return true;
 }
 
-function decide(context: ActionContext, decision: 'once' | 'session' | 'deny', said: string): void {
-  const row = context.target('questions');
-  if (row === undefined || (decision !== 'deny' && unread(context, row))) return;
-  context.run(
-    { type: 'dialog.answer', id: row.id, decision },
-    { pending: row.id, done: () => `${what(row)} ${said}` },
+function decide(decision: 'once' | 'session' | 'deny', said: string): Pick<Action, 'disabled' | 'run'> {
+  return onRow(
+    'questions',
+    (context, row) => {
+      if (decision !== 'deny' && unread(context, row)) return;
+      context.run(
+        { type: 'dialog.answer', id: row.id, decision },
+        { pending: row.id, done: () => `${what(row)} ${said}` },
+      );
+    },
+    (row) =>
+      decision === 'deny' || row.kind === 'approval'
+        ? undefined
+        : 'this question needs an answer: Enter, then i',
   );
 }
 
@@ -84,8 +82,7 @@ export const QUESTIONS: readonly Action[] = [
     hint: 10,
     careful: 'questions',
     confirm: confirmation('Approve'),
-    disabled: noCall,
-    run: (context) => decide(context, 'once', 'was approved once'),
+    ...decide('once', 'was approved once'),
   },
   {
     id: 'question.approve-session',
@@ -96,8 +93,7 @@ export const QUESTIONS: readonly Action[] = [
     hint: 11,
     careful: 'questions',
     confirm: confirmation('Approve for the session'),
-    disabled: noCall,
-    run: (context) => decide(context, 'session', 'was approved for its session'),
+    ...decide('session', 'was approved for its session'),
   },
   {
     id: 'question.deny',
@@ -108,8 +104,7 @@ export const QUESTIONS: readonly Action[] = [
     hint: 12,
     careful: 'questions',
     confirm: confirmation('Deny'),
-    disabled: noQuestion,
-    run: (context) => decide(context, 'deny', 'was denied'),
+    ...decide('deny', 'was denied'),
   },
   {
     id: 'question.answer',
@@ -118,21 +113,19 @@ export const QUESTIONS: readonly Action[] = [
     label: 'answer',
     help: 'Type the answer to the selected question.',
     hint: 13,
-    disabled: (context) => {
-      const row = context.target('questions');
-      if (row === undefined) return 'nothing is asked';
-      return row.kind === 'approval' ? 'a tool call is approved or denied' : undefined;
-    },
-    run(context) {
-      const row = context.target('questions');
-      if (row === undefined || row.kind === 'approval') return;
-      context.prompt({
-        title: clean(row.title, 80),
-        hint: hintOf(row),
-        submit: (value) =>
-          value.trim() === '' ? undefined : { command: { type: 'dialog.answer', id: row.id, value } },
-      });
-    },
+    ...onRow(
+      'questions',
+      (context, row) => {
+        if (row.kind === 'approval') return;
+        context.prompt({
+          title: clean(row.title, 80),
+          hint: hintOf(row),
+          submit: (value) =>
+            value.trim() === '' ? undefined : { command: { type: 'dialog.answer', id: row.id, value } },
+        });
+      },
+      ({ kind }) => (kind === 'approval' ? 'a tool call is approved or denied' : undefined),
+    ),
   },
   {
     id: 'question.open',
@@ -141,10 +134,8 @@ export const QUESTIONS: readonly Action[] = [
     label: 'details',
     help: 'Show the selected question with everything that would run.',
     hint: 14,
-    disabled: noQuestion,
-    run(context) {
-      const row = context.target('questions');
-      if (row !== undefined) context.open({ kind: 'page', page: 'question', subject: row.id, top: 0 });
-    },
+    ...onRow('questions', (context, row) =>
+      context.open({ kind: 'page', page: 'question', subject: row.id, top: 0 }),
+    ),
   },
 ];

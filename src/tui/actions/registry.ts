@@ -5,7 +5,7 @@
 
 import { isPlatform, PLATFORMS, type Platform } from '../../gateway/model.ts';
 import { openSettings } from '../forms/save.ts';
-import type { Action, ActionContext, Scope } from './action.ts';
+import { type Action, type ActionContext, onRow, type Scope } from './action.ts';
 import { CONTEXTS, GATEWAY, onOneGateway } from './gateway.ts';
 import { GENERAL, MOVING } from './general.ts';
 import { INVITE, PAIRING } from './pairing.ts';
@@ -18,10 +18,6 @@ import { LOG, VIEWS } from './views.ts';
 import { VOLUME } from './volume.ts';
 
 const OFF = new Set(['stopped', 'disabled']);
-
-function none(context: ActionContext): string | undefined {
-  return context.target('adapters') === undefined ? 'no adapter is selected' : undefined;
-}
 
 function stop(context: ActionContext, platform: Platform): void {
   context.ask({
@@ -40,11 +36,9 @@ const ADAPTERS: readonly Action[] = [
     label: 'details',
     help: 'Show health in three facts, the last errors, and the QR code where there is one.',
     hint: 10,
-    disabled: none,
-    run(context) {
-      const row = context.target('adapters');
-      if (row !== undefined) context.open({ kind: 'page', page: 'adapter', subject: row.platform, top: 0 });
-    },
+    ...onRow('adapters', (context, row) =>
+      context.open({ kind: 'page', page: 'adapter', subject: row.platform, top: 0 }),
+    ),
   },
   {
     id: 'adapter.toggle',
@@ -58,16 +52,13 @@ const ADAPTERS: readonly Action[] = [
       const state = context.target('adapters')?.state;
       return state === 'parked' || (state !== undefined && OFF.has(state)) ? 'start' : 'stop';
     },
-    disabled: none,
-    run(context) {
-      const row = context.target('adapters');
-      if (row === undefined) return;
+    ...onRow('adapters', (context, row) => {
       const { platform } = row;
       // It has given up on its own: starting it means a new try with what is set now.
       if (row.state === 'parked') context.run({ type: 'adapter.restart', platform }, { pending: platform });
       else if (OFF.has(row.state)) context.run({ type: 'adapter.start', platform }, { pending: platform });
       else stop(context, platform);
-    },
+    }),
   },
   {
     id: 'adapter.reconnect',
@@ -77,12 +68,9 @@ const ADAPTERS: readonly Action[] = [
     help: 'Drop the connection of the selected adapter and connect again.',
     hint: 12,
     careful: 'adapters',
-    disabled: none,
-    run(context) {
-      const row = context.target('adapters');
-      if (row !== undefined)
-        context.run({ type: 'adapter.restart', platform: row.platform }, { pending: row.platform });
-    },
+    ...onRow('adapters', (context, row) =>
+      context.run({ type: 'adapter.restart', platform: row.platform }, { pending: row.platform }),
+    ),
   },
   {
     id: 'adapter.check',
@@ -91,12 +79,9 @@ const ADAPTERS: readonly Action[] = [
     label: 'check',
     help: 'Ask the platform whether the settings of the selected adapter work.',
     hint: 13,
-    disabled: none,
-    run(context) {
-      const row = context.target('adapters');
-      if (row !== undefined)
-        context.run({ type: 'adapter.check', platform: row.platform }, { pending: row.platform });
-    },
+    ...onRow('adapters', (context, row) =>
+      context.run({ type: 'adapter.check', platform: row.platform }, { pending: row.platform }),
+    ),
   },
   {
     id: 'adapter.settings',
@@ -105,11 +90,7 @@ const ADAPTERS: readonly Action[] = [
     label: 'settings',
     help: 'Edit the settings of the selected adapter. They are tested before saving.',
     hint: 14,
-    disabled: none,
-    run(context) {
-      const row = context.target('adapters');
-      if (row !== undefined) openSettings(context, { platform: row.platform });
-    },
+    ...onRow('adapters', (context, row) => openSettings(context, { platform: row.platform })),
   },
   {
     id: 'adapter.command',

@@ -7,17 +7,16 @@ import { isWorking, sessionName } from '../lists/sessions.ts';
 import { composing } from '../state/composer.ts';
 import type { Undo } from '../state/decisions.ts';
 import { type Mode, openedList, topMode, withMode } from '../state/view.ts';
-import type { Action, ActionContext } from './action.ts';
+import { type Action, type ActionContext, missing, needsRow, onRow } from './action.ts';
 import { bulkOf } from './volume.ts';
 
-function noSession(context: ActionContext): string | undefined {
-  return context.target('sessions') === undefined ? 'no session is selected' : undefined;
+function ended(row: SessionView): string | undefined {
+  return row.state === 'ended' ? 'this session has ended' : undefined;
 }
 
-function ended(context: ActionContext): string | undefined {
-  const row = context.target('sessions');
-  if (row === undefined) return 'no session is selected';
-  return row.state === 'ended' ? 'this session has ended' : undefined;
+/** Runs, or has something to run. */
+function isBusy(row: SessionView): boolean {
+  return isWorking(row) || row.state === 'queued' || row.waiting > 0;
 }
 
 function label(row: SessionView): string {
@@ -75,11 +74,9 @@ export const SESSIONS: readonly Action[] = [
     label: 'transcript',
     help: 'Watch the conversation live.',
     hint: 10,
-    disabled: noSession,
-    run(context) {
-      const row = context.target('sessions');
-      if (row !== undefined) context.open({ kind: 'page', page: 'session', subject: row.id, top: undefined });
-    },
+    ...onRow('sessions', (context, row) =>
+      context.open({ kind: 'page', page: 'session', subject: row.id, top: undefined }),
+    ),
   },
   {
     id: 'session.write',
@@ -88,16 +85,17 @@ export const SESSIONS: readonly Action[] = [
     label: 'write',
     help: 'Write to the chat as the bot, under its transcript.',
     hint: 11,
-    disabled: ended,
-    run(context) {
-      const row = context.target('sessions');
-      if (row === undefined) return;
-      const top = topMode(context.view);
-      const page: Mode = { kind: 'page', page: 'session', subject: row.id, top: undefined };
-      context.update((view) =>
-        composing(top?.kind === 'page' && top.page === 'session' ? view : withMode(view, page), row.id),
-      );
-    },
+    ...onRow(
+      'sessions',
+      (context, row) => {
+        const top = topMode(context.view);
+        const page: Mode = { kind: 'page', page: 'session', subject: row.id, top: undefined };
+        context.update((view) =>
+          composing(top?.kind === 'page' && top.page === 'session' ? view : withMode(view, page), row.id),
+        );
+      },
+      ended,
+    ),
   },
   {
     id: 'session.pause',
@@ -117,19 +115,20 @@ export const SESSIONS: readonly Action[] = [
         verb: 'pause',
       };
     },
-    disabled: ended,
-    run(context) {
-      const row = context.target('sessions');
-      if (row === undefined) return;
-      const type = row.state === 'paused' ? 'session.resume' : 'session.pause';
-      if (type === 'session.pause' && isWorking(row)) {
-        askToStop(context, row);
-        return;
-      }
-      const opposite = type === 'session.pause' ? 'session.resume' : 'session.pause';
-      const undo: Undo = { list: 'sessions', command: () => ({ type: opposite, id: row.id }) };
-      context.run({ type, id: row.id }, { pending: row.id, undo });
-    },
+    ...onRow(
+      'sessions',
+      (context, row) => {
+        const type = row.state === 'paused' ? 'session.resume' : 'session.pause';
+        if (type === 'session.pause' && isWorking(row)) {
+          askToStop(context, row);
+          return;
+        }
+        const opposite = type === 'session.pause' ? 'session.resume' : 'session.pause';
+        const undo: Undo = { list: 'sessions', command: () => ({ type: opposite, id: row.id }) };
+        context.run({ type, id: row.id }, { pending: row.id, undo });
+      },
+      ended,
+    ),
   },
   {
     id: 'session.terminal',
@@ -169,32 +168,24 @@ export const SESSIONS: readonly Action[] = [
         'sessions',
         { verb: 'stop', done: 'stopped', noun: 'turn', means: 'Their chats are notified.' },
         (row) =>
-          isWorking(row) || row.state === 'queued' || row.waiting > 0
-            ? { name: label(row), command: { type: 'session.stop', id: row.id } }
-            : undefined,
+          isBusy(row) ? { name: label(row), command: { type: 'session.stop', id: row.id } } : undefined,
       ),
-    disabled(context) {
-      const row = context.target('sessions');
-      if (row === undefined) return 'no session is selected';
-      return isWorking(row) || row.state === 'queued' || row.waiting > 0
-        ? undefined
-        : 'nothing is running in this session';
-    },
-    run(context) {
-      const row = context.target('sessions');
-      if (row === undefined) return;
-      context.ask({
-        title: `Stop the turn of ${label(row)}?`,
-        lines: [
-          row.current === undefined
-            ? 'The current answer ends here.'
-            : `It works on: ${clean(row.current, 120)}`,
-          'The chat is notified that it was stopped.',
-        ],
-        verb: 'stop the turn',
-        confirmed: () => context.run({ type: 'session.stop', id: row.id }, { pending: row.id }),
-      });
-    },
+    ...onRow(
+      'sessions',
+      (context, row) =>
+        context.ask({
+          title: `Stop the turn of ${label(row)}?`,
+          lines: [
+            row.current === undefined
+              ? 'The current answer ends here.'
+              : `It works on: ${clean(row.current, 120)}`,
+            'The chat is notified that it was stopped.',
+          ],
+          verb: 'stop the turn',
+          confirmed: () => context.run({ type: 'session.stop', id: row.id }, { pending: row.id }),
+        }),
+      (row) => (isBusy(row) ? undefined : 'nothing is running in this session'),
+    ),
   },
   {
     id: 'session.reset',
@@ -225,15 +216,11 @@ export const SESSIONS: readonly Action[] = [
                 undo: { type: 'session.reopen', id: row.id },
               },
       ),
-    disabled: ended,
+    disabled: needsRow('sessions', ended),
     run(context, [id]) {
       const row =
         id === undefined ? context.target('sessions') : context.slices.sessions.find((s) => s.id === id);
-      if (row === undefined)
-        context.toast(
-          id === undefined ? 'No session is selected.' : `There is no session ${clean(id, 60)}.`,
-          'warn',
-        );
+      if (row === undefined) missing(context, 'session', id);
       else reset(context, row.id, label(row));
     },
   },
@@ -258,13 +245,10 @@ export const SESSIONS: readonly Action[] = [
     label: 'queue',
     help: 'Show the queued messages of this session.',
     hint: 15,
-    disabled: noSession,
-    run(context) {
-      const row = context.target('sessions');
-      if (row === undefined) return;
+    ...onRow('sessions', (context, row) => {
       context.load('queue', row.id);
       context.update((view) => openedList(view, { kind: 'list', list: 'queue', subject: row.id }));
-    },
+    }),
   },
   {
     id: 'queue.drop',
@@ -274,11 +258,9 @@ export const SESSIONS: readonly Action[] = [
     help: 'Drop the selected queued message.',
     hint: 10,
     careful: 'queue',
-    disabled: (context) => (context.target('queue') === undefined ? 'no message is queued' : undefined),
-    run(context) {
-      const row = context.target('queue');
+    ...onRow('queue', (context, row) => {
       const sessionId = queueSession(context);
-      if (row === undefined || sessionId === undefined) return;
+      if (sessionId === undefined) return;
       context.ask({
         title: `Drop the message of ${clean(row.senderName, 60)}?`,
         lines: [clean(row.text, 160)],
@@ -298,7 +280,7 @@ export const SESSIONS: readonly Action[] = [
             },
           ),
       });
-    },
+    }),
   },
   {
     id: 'queue.up',
@@ -308,16 +290,14 @@ export const SESSIONS: readonly Action[] = [
     help: 'Move the selected queued message up by one.',
     hint: 11,
     careful: 'queue',
-    disabled: (context) => (context.target('queue') === undefined ? 'no message is queued' : undefined),
-    run(context) {
-      const row = context.target('queue');
+    ...onRow('queue', (context, row) => {
       const sessionId = queueSession(context);
-      if (row === undefined || sessionId === undefined) return;
+      if (sessionId === undefined) return;
       context.run(
         { type: 'queue.up', sessionId, messageId: row.messageId },
         { after: () => context.load('queue', sessionId) },
       );
-    },
+    }),
   },
 ];
 
@@ -343,7 +323,7 @@ export const HOME: readonly Action[] = [
     words: 'home',
     args: '<platform> [chat[:thread]]',
     careful: 'sessions',
-    disabled: (context) => (context.target('sessions') === undefined ? 'no session is selected' : undefined),
+    disabled: needsRow('sessions'),
     run(context, [platform, chat]) {
       if (platform !== undefined) {
         if (!isPlatform(platform)) context.toast(`There is no platform ${clean(platform, 40)}.`, 'warn');

@@ -4,7 +4,16 @@ import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import type { Undo } from '../state/decisions.ts';
 import { isOpenTask } from '../state/slices.ts';
-import { type Action, type ActionContext, act, type Confirmation, type Prompted } from './action.ts';
+import {
+  type Action,
+  type ActionContext,
+  act,
+  type Confirmation,
+  missing,
+  needsRow,
+  onRow,
+  type Prompted,
+} from './action.ts';
 import { bulkOf } from './volume.ts';
 
 function cancel(context: ActionContext, task: TaskView): void {
@@ -21,8 +30,12 @@ function cancel(context: ActionContext, task: TaskView): void {
   });
 }
 
-function noItem(context: ActionContext): string | undefined {
-  return context.target('outbox') === undefined ? 'nothing waits to be sent' : undefined;
+function taskNamed(context: ActionContext, id: string | undefined): TaskView | undefined {
+  return id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
+}
+
+function notEnded(row: TaskView): string | undefined {
+  return isOpenTask(row) ? 'the task has not ended yet' : undefined;
 }
 
 function outboxName({ chat, preview }: OutboxView): string {
@@ -37,11 +50,9 @@ export const TASKS: readonly Action[] = [
     label: 'details',
     help: 'Show the prompt, progress and result of the task.',
     hint: 10,
-    disabled: (context) => (context.target('tasks') === undefined ? 'no task is selected' : undefined),
-    run(context) {
-      const row = context.target('tasks');
-      if (row !== undefined) context.open({ kind: 'page', page: 'task', subject: row.id, top: 0 });
-    },
+    ...onRow('tasks', (context, row) =>
+      context.open({ kind: 'page', page: 'task', subject: row.id, top: 0 }),
+    ),
   },
   {
     id: 'task.cancel',
@@ -67,19 +78,10 @@ export const TASKS: readonly Action[] = [
               }
             : undefined,
       ),
-    disabled(context) {
-      const row = context.target('tasks');
-      if (row === undefined) return 'no task is selected';
-      return isOpenTask(row) ? undefined : 'the task has ended';
-    },
+    disabled: needsRow('tasks', (row) => (isOpenTask(row) ? undefined : 'the task has ended')),
     run(context, [id]) {
-      const row =
-        id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
-      if (row === undefined)
-        context.toast(
-          id === undefined ? 'No task is selected.' : `There is no task ${clean(id, 60)}.`,
-          'warn',
-        );
+      const row = taskNamed(context, id);
+      if (row === undefined) missing(context, 'task', id);
       else if (!isOpenTask(row)) context.toast(`Task ${clean(row.id, 40)} has ended already.`, 'warn');
       else cancel(context, row);
     },
@@ -92,15 +94,11 @@ export const TASKS: readonly Action[] = [
     help: 'Send the result of the selected task to its chat again.',
     hint: 12,
     careful: 'tasks',
-    disabled(context) {
-      const row = context.target('tasks');
-      if (row === undefined) return 'no task is selected';
-      return isOpenTask(row) ? 'the task has not ended yet' : undefined;
-    },
-    run(context) {
-      const row = context.target('tasks');
-      if (row !== undefined) context.run({ type: 'task.deliver', id: row.id }, { pending: row.id });
-    },
+    ...onRow(
+      'tasks',
+      (context, row) => context.run({ type: 'task.deliver', id: row.id }, { pending: row.id }),
+      notEnded,
+    ),
   },
   {
     id: 'task.start',
@@ -143,21 +141,17 @@ export const TASKS: readonly Action[] = [
               },
       ),
     confirm: (context, [id]) => {
-      const row =
-        id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
+      const row = taskNamed(context, id);
       return row === undefined
         ? undefined
         : { title: `Retry task ${clean(row.id, 40)}?`, lines: [clean(row.command, 300)], verb: 'retry' };
     },
-    disabled(context) {
-      const row = context.target('tasks');
-      if (row === undefined) return 'no task is selected';
-      if (isOpenTask(row)) return 'the task has not ended yet';
-      return row.status === 'succeeded' ? 'the task has succeeded' : undefined;
-    },
+    disabled: needsRow(
+      'tasks',
+      (row) => notEnded(row) ?? (row.status === 'succeeded' ? 'the task has succeeded' : undefined),
+    ),
     run(context, [id]) {
-      const row =
-        id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
+      const row = taskNamed(context, id);
       if (row === undefined) context.toast('No such task.', 'warn');
       else if (isOpenTask(row)) context.toast(`Task ${clean(row.id, 40)} has not ended yet.`, 'warn');
       else if (row.status === 'succeeded') context.toast(`Task ${clean(row.id, 40)} has succeeded.`, 'warn');
@@ -171,10 +165,7 @@ export const TASKS: readonly Action[] = [
     label: 'steps',
     help: 'Show what the selected task did, step by step.',
     hint: 14,
-    disabled: (context) => (context.target('tasks') === undefined ? 'no task is selected' : undefined),
-    run(context) {
-      const row = context.target('tasks');
-      if (row === undefined) return;
+    ...onRow('tasks', (context, row) => {
       context.query('steps', { taskId: row.id }, (steps) =>
         context.open({
           kind: 'page',
@@ -188,7 +179,7 @@ export const TASKS: readonly Action[] = [
               : steps.map(({ at, percent, text }) => `${clockTime(at)}  ${percent}%  ${clean(text, 300)}`),
         }),
       );
-    },
+    }),
   },
   {
     id: 'outbox.retry',
@@ -205,11 +196,9 @@ export const TASKS: readonly Action[] = [
         { verb: 'retry', done: 'tried again', noun: 'delivery', means: 'They are sent now.' },
         (row) => ({ name: outboxName(row), command: { type: 'outbox.retry', id: row.id } }),
       ),
-    disabled: noItem,
-    run(context) {
-      const row = context.target('outbox');
-      if (row !== undefined) context.run({ type: 'outbox.retry', id: row.id }, { pending: row.id });
-    },
+    ...onRow('outbox', (context, row) =>
+      context.run({ type: 'outbox.retry', id: row.id }, { pending: row.id }),
+    ),
   },
   {
     id: 'outbox.abandon',
@@ -226,21 +215,18 @@ export const TASKS: readonly Action[] = [
         { verb: 'abandon', done: 'abandoned', noun: 'delivery', means: 'They are never sent.' },
         (row) => ({ name: outboxName(row), command: { type: 'outbox.abandon', id: row.id } }),
       ),
-    disabled: noItem,
-    run(context) {
-      const row = context.target('outbox');
-      if (row === undefined) return;
+    ...onRow('outbox', (context, row) => {
       context.ask({
         title: 'Abandon this message?',
         lines: [`To ${row.chat.platform} ${clean(row.chat.chatId, 60)}:`, clean(row.preview, 160)],
         verb: 'abandon it',
         confirmed: () => context.run({ type: 'outbox.abandon', id: row.id }, { pending: row.id }),
       });
-    },
+    }),
   },
 ];
 
-function named(context: ActionContext, id: string | undefined): ScheduleView | undefined {
+function scheduleNamed(context: ActionContext, id: string | undefined): ScheduleView | undefined {
   return id === undefined
     ? context.target('schedules')
     : context.slices.schedules.find((each) => each.id === id);
@@ -252,21 +238,9 @@ function confirmation(row: ScheduleView, verb: string): Confirmation {
 }
 
 function find(context: ActionContext, id: string | undefined): ScheduleView | undefined {
-  const row = named(context, id);
-  if (row === undefined)
-    context.toast(
-      id === undefined ? 'No schedule is selected.' : `There is no schedule ${clean(id, 60)}.`,
-      'warn',
-    );
+  const row = scheduleNamed(context, id);
+  if (row === undefined) missing(context, 'schedule', id);
   return row;
-}
-
-function noSchedule(context: ActionContext): string | undefined {
-  return context.target('schedules') === undefined ? 'nothing is scheduled' : undefined;
-}
-
-function isOver(context: ActionContext): string | undefined {
-  return noSchedule(context) ?? (context.target('schedules')?.state === 'ended' ? 'it has ended' : undefined);
 }
 
 export const SCHEDULES: readonly Action[] = [
@@ -282,10 +256,10 @@ export const SCHEDULES: readonly Action[] = [
     args: '<id>',
     careful: 'schedules',
     confirm: (context, [id]) => {
-      const row = named(context, id);
+      const row = scheduleNamed(context, id);
       return row === undefined || row.state === 'paused' ? undefined : confirmation(row, 'pause');
     },
-    disabled: isOver,
+    disabled: needsRow('schedules', ({ state }) => (state === 'ended' ? 'it has ended' : undefined)),
     run(context, [id]) {
       const row = find(context, id);
       if (row === undefined) return;
@@ -306,10 +280,10 @@ export const SCHEDULES: readonly Action[] = [
     args: '<id>',
     careful: 'schedules',
     confirm: (context, [id]) => {
-      const row = named(context, id);
+      const row = scheduleNamed(context, id);
       return row === undefined ? undefined : confirmation(row, 'run');
     },
-    disabled: noSchedule,
+    disabled: needsRow('schedules'),
     run(context, [id]) {
       const row = find(context, id);
       if (row !== undefined) context.run({ type: 'schedule.run', id: row.id }, { pending: row.id });
@@ -325,7 +299,7 @@ export const SCHEDULES: readonly Action[] = [
     words: 'schedule remove',
     args: '<id>',
     careful: 'schedules',
-    disabled: noSchedule,
+    disabled: needsRow('schedules'),
     run(context, [id]) {
       const row = find(context, id);
       if (row === undefined) return;

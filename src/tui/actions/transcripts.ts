@@ -7,7 +7,7 @@ import type { Hit } from '../lists/list.ts';
 import { personKey } from '../lists/people.ts';
 import { sentenceOf } from '../state/decisions.ts';
 import { type Mode, openedList, replaceMode, topMode, withMode } from '../state/view.ts';
-import type { Action, ActionContext } from './action.ts';
+import { type Action, type ActionContext, needsRow } from './action.ts';
 
 const FORMATS = ['md', 'json', 'html'] as const;
 
@@ -196,7 +196,7 @@ export const SEARCH: readonly Action[] = [
     label: 'open',
     help: 'Open the transcript, the task or the rejected message at this place.',
     hint: 10,
-    disabled: (context) => (context.target('hits') === undefined ? 'nothing is selected' : undefined),
+    disabled: needsRow('hits'),
     run(context) {
       const hit = context.target('hits');
       const mode = context.view.modes.findLast((each) => each.kind === 'list');

@@ -11,7 +11,7 @@ import { LISTS } from '../lists/lists.ts';
 import { configText } from '../lists/views.ts';
 import { LEVELS } from '../state/list-state.ts';
 import { openedList } from '../state/view.ts';
-import type { Action, ActionContext } from './action.ts';
+import { type Action, type ActionContext, onRow } from './action.ts';
 
 function view(
   list: Exclude<ListViewId, 'queue' | 'hits' | 'past' | 'contexts'>,
@@ -68,11 +68,9 @@ export const VIEWS: readonly Action[] = [
     label: 'details',
     help: 'Show the whole request of the selected new user.',
     hint: 14,
-    disabled: (context) => (context.target('pairing') === undefined ? 'no pending requests' : undefined),
-    run(context) {
-      const row = context.target('pairing');
-      if (row !== undefined) context.open({ kind: 'page', page: 'request', subject: row.id, top: 0 });
-    },
+    ...onRow('pairing', (context, row) =>
+      context.open({ kind: 'page', page: 'request', subject: row.id, top: 0 }),
+    ),
   },
   {
     id: 'session.page',
@@ -90,10 +88,7 @@ export const VIEWS: readonly Action[] = [
     label: 'edit',
     help: 'Change the selected configuration value; it is checked before it is saved.',
     hint: 10,
-    disabled: (context) => (context.target('config') === undefined ? 'no value is selected' : undefined),
-    run(context) {
-      const row = context.target('config');
-      if (row === undefined) return;
+    ...onRow('config', (context, row) => {
       const secret = row.secret === true;
       context.prompt({
         title: `Set ${clean(row.key, 60)}`,
@@ -116,7 +111,7 @@ export const VIEWS: readonly Action[] = [
           };
         },
       });
-    },
+    }),
   },
   view('refusals', ['f'], 'Show rejected messages by sender, with the reason; a allows the sender.'),
   view('outbox', ['o'], 'Show pending and failed deliveries. Retry or discard them.'),
@@ -166,11 +161,9 @@ export const LOG: readonly Action[] = [
     label: 'whole line',
     help: 'Show the selected log line in full.',
     hint: 10,
-    disabled: (context) => (context.target('log') === undefined ? 'the log is empty' : undefined),
-    run(context) {
-      const row = context.target('log');
-      if (row !== undefined) context.open({ kind: 'page', page: 'line', subject: String(row.seq), top: 0 });
-    },
+    ...onRow('log', (context, row) =>
+      context.open({ kind: 'page', page: 'line', subject: String(row.seq), top: 0 }),
+    ),
   },
   {
     id: 'log.level',
@@ -256,11 +249,7 @@ export const LOG: readonly Action[] = [
     label: 'whole record',
     help: 'Show the selected line of the log in full.',
     hint: 10,
-    disabled: (context) => (context.target('past') === undefined ? 'no line is selected' : undefined),
-    run(context) {
-      const row = context.target('past');
-      if (row !== undefined) openRecord(context, row);
-    },
+    ...onRow('past', (context, row) => openRecord(context, row)),
   },
   {
     id: 'past.page',

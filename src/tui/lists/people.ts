@@ -1,6 +1,6 @@
 /**
- * People who want to talk to the agent: pairing requests, senders of rejected messages, blocked senders, the allowlist, links of an
- * invitation.
+ * People who want to talk to the agent: pairing requests, senders of rejected messages, blocked senders, the allowlist,
+ * links of an invitation.
  */
 
 import type { AdapterView, AllowlistView, PairingView, RefusalView } from '../../gateway/model.ts';

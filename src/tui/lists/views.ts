@@ -1,7 +1,4 @@
-/**
- * Lists that open over the panes: outbox, configuration, queue of a session, gateways; and the log, as a
- * pane and in its past.
- */
+/** Lists that open over the panes: outbox, configuration, queue of a session, gateways; and the log, as pane and past. */
 
 import type { LogLine, OutboxView } from '../../gateway/model.ts';
 import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
