@@ -12,8 +12,6 @@ import { activeList, filterOf, topMode, type ViewState, withMode, withoutMode } 
 import type { Action, ActionContext, Movement } from './action.ts';
 import { runningWork } from './gateway.ts';
 
-/** What `y` copies: the id by which the selected thing is known elsewhere. */
-
 const PAGE_LIST = {
   adapter: 'adapters',
   session: 'sessions',
@@ -24,7 +22,10 @@ const PAGE_LIST = {
   line: 'log',
 } as const;
 
-/** Ids as their gateway knows them, also where rows of several are on the screen. */
+/**
+ * What `y` copies: the id by which the selected thing is known elsewhere. Ids as their gateway knows them, also where
+ * rows of several are on the screen.
+ */
 function copyText(context: ActionContext): string | undefined {
   const mode = topMode(context.view);
   if (mode?.kind === 'page') {

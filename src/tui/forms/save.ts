@@ -15,8 +15,6 @@ import {
   withProblem,
 } from './form.ts';
 
-/** The settings of a platform as a form, and what was typed as the change that is sent. Pure. */
-
 interface SettingsFormOptions {
   readonly platform: Platform;
   /** Every value of the configuration, as the operator answers it. */
@@ -28,6 +26,7 @@ interface SettingsFormOptions {
   readonly intro?: readonly string[];
 }
 
+/** The settings of a platform as a form, and what was typed as the change that is sent. Pure. */
 function settingsForm(options: SettingsFormOptions): Form {
   const { platform, values, only, required = [], intro = [] } = options;
   const prefix = `platforms.${platform}.`;

@@ -14,13 +14,12 @@ import type { TranscriptSlice } from '../state/transcript.ts';
 import type { Mode } from '../state/view.ts';
 import { type Page, paragraph } from './page.ts';
 
+const LIMIT = 4_000;
+
 /**
  * Markdown for reading in a terminal: headings, lists, quotes, code and emphasis, line by line. It does not parse the
  * whole language: a streamed answer is incomplete most of the time, and a line that is not understood stays unchanged.
  */
-
-const LIMIT = 4_000;
-
 function markdownLines(text: string, width: number): Line[] {
   const lines: Line[] = [];
   let fenced = false;

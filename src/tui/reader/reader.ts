@@ -15,10 +15,9 @@ import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
 import { announce, describeAdapter, describeAll, describeRequest, spokenForm, spokenPage } from './spoken.ts';
 
-/** One row of a list as plain text, drawn by the same definition that draws it on the screen. */
-
 const WIDTH = 400;
 
+/** One row of a list as plain text, drawn by the same definition that draws it on the screen. */
 function rowText<K extends ListId>(list: K, row: RowOf[K], now: number): string {
   const definition: ListDefinition<RowOf[K]> = LISTS[list];
   const context = {

@@ -32,14 +32,13 @@ import { layoutFor } from './mouse.ts';
 import { listPane, previewPane, titleLine } from './panes.ts';
 import { type Block, framed, type Place, pagePlace, row, type Scene } from './scene.ts';
 
-/** The first line: is it running, where, how long, what needs the operator. */
-
 interface Piece {
   readonly line: Line;
   /** The least important pieces go first when the line is short. */
   readonly weight: number;
 }
 
+/** The first line: is it running, where, how long, what needs the operator. */
 function headerLine(scene: Scene): Line {
   const pieces = headerPieces(scene).filter((piece) => lineWidth(piece.line) > 0);
   const room = scene.columns - 1;
@@ -125,7 +124,6 @@ function stateWords(state: string, on: string, off: string): Line {
 }
 
 /** A collapsed pane: its title and the one thing worth knowing, on one line. */
-
 function summaryLine(
   scene: Scene,
   pane: PaneId,

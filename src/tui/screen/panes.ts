@@ -18,13 +18,12 @@ import { filterOf, topMode } from '../state/view.ts';
 import type { PaneBox } from './layout.ts';
 import { row, type Scene } from './scene.ts';
 
-/** The log with its lines wrapped: rows of different heights, so the window is walked instead of computed. */
-
 interface WrapBox {
   readonly height: number;
   readonly focused: boolean;
 }
 
+/** The log with its lines wrapped: rows of different heights, so the window is walked instead of computed. */
 function wrappedLogLines(scene: Scene, rows: readonly LogEntry[], box: WrapBox, inner: number): Line[] {
   const { controller, glyphs } = scene;
   const room = Math.max(1, box.height - 2);

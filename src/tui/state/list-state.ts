@@ -12,7 +12,6 @@ import type { Slices } from './slices.ts';
 import { filterOf, type Mode, type PageId, topMode, type ViewState } from './view.ts';
 
 /** What the last frame showed. An act is taken only on what could be read at that moment. */
-
 class Drawn {
   readonly #rows = new Map<ListId, Set<string>>();
   /** Tool calls whose text was on the screen to its end. */
@@ -75,8 +74,6 @@ class Drawn {
     return !this.#begun || this.#read.has(hash);
   }
 }
-
-/** Which row is selected, as pure functions of the rows and the cursor. */
 
 /** Index of the selected row; -1 in an empty list. A row that is gone leaves the selection at its place. */
 export function cursorIndex<Row>(

@@ -10,11 +10,6 @@ import type { LeaveReason } from '../actions/action.ts';
 import { type MouseEvent, mouseEvents } from '../screen/mouse.ts';
 import { EMERGENCY, enterModes, leaveModes, ScreenStream } from './modes.ts';
 
-/**
- * Keeps everything but the console off the screen: what libraries print goes to the log pane instead. Ink's own guard
- * catches `console.*` only, and writes what it caught over the frame.
- */
-
 type Note = (level: LogLine['level'], source: string, text: string) => void;
 
 /** A line without an end is kept until it gets one; at most this much. UTF-16 units. */
@@ -54,6 +49,10 @@ interface GuardedStream {
 }
 
 /** Returns the function that gives the streams back. */
+/**
+ * Keeps everything but the console off the screen: what libraries print goes to the log pane instead. Ink's own guard
+ * catches `console.*` only, and writes what it caught over the frame.
+ */
 function guardOutput(streams: readonly GuardedStream[], note: Note): () => void {
   const releases = streams.map(({ stream, name, level }) =>
     guardStream(stream, (line) => note(level, name, line)),
@@ -62,8 +61,6 @@ function guardOutput(streams: readonly GuardedStream[], note: Note): () => void 
     for (const release of releases) release();
   };
 }
-
-/** Notices that the console has to go: signals, and a terminal that was closed. */
 
 interface Lifeline {
   /** Stops watching. Late errors of a lost terminal stay silent: they would end a process that is shutting down. */
@@ -76,7 +73,10 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-/** `gone` may be called more than once; the first call counts. `foreign` gets stream errors of another kind. */
+/**
+ * Notices that the console has to go: signals, and a terminal that was closed. `gone` may be called more than once; the
+ * first call counts. `foreign` gets stream errors of another kind.
+ */
 function watchTerminal(
   stdin: NodeJS.ReadStream,
   stdout: NodeJS.WriteStream,
@@ -115,9 +115,10 @@ function watchTerminal(
   };
 }
 
-/** Shows text in the operator's pager: `$PAGER`, else `less`, else `more`. */
-
-/** The terminal must have been given away; resolves when the pager has ended. Rejects when no pager can be started. */
+/**
+ * Shows text in the operator's pager: `$PAGER`, else `less`, else `more`. The terminal must have been given away;
+ * resolves when the pager has ended. Rejects when no pager can be started.
+ */
 async function runPager(lines: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'pi-gateway-'));
   try {
