@@ -48,10 +48,9 @@ interface GuardedStream {
   readonly level: LogLine['level'];
 }
 
-/** Returns the function that gives the streams back. */
 /**
  * Keeps everything but the console off the screen: what libraries print goes to the log pane instead. Ink's own guard
- * catches `console.*` only, and writes what it caught over the frame.
+ * catches `console.*` only, and writes what it caught over the frame. Returns the function that gives the streams back.
  */
 function guardOutput(streams: readonly GuardedStream[], note: Note): () => void {
   const releases = streams.map(({ stream, name, level }) =>
