@@ -90,6 +90,7 @@ const entries = [
   'src/extension/extension.ts',
   'src/extension/hosted-extension.ts',
   'src/extension/approvals-extension.ts',
+  'src/extension/files-extension.ts',
   'src/extension/spending-extension.ts',
   'src/extension/resume-extension.ts',
   ...WORKERS,

@@ -136,7 +136,7 @@ describe('the house', () => {
       files.filter(
         (file) =>
           /^export default/m.test(text.get(file) ?? '') &&
-          !/^src\/extension\/(hosted-|approvals-|resume-|spending-)?extension\.ts$/.test(file),
+          !/^src\/extension\/(hosted-|approvals-|files-|resume-|spending-)?extension\.ts$/.test(file),
       ),
     ).toEqual([]);
     expect(files.filter((file) => /utils?\.tsx?$/.test(file))).toEqual([]);

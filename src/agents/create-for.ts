@@ -5,11 +5,17 @@ import type { Logger } from '../base/log.ts';
 import type { Agent } from '../gateway/agent/agent.ts';
 import type { Settings } from '../gateway/config/settings.ts';
 import type { DataFolder } from '../store/data-folder.ts';
+import { SessionCopies } from '../store/session-copies.ts';
 import { DATA_VARIABLE } from './approval/place.ts';
 
 /** The file of an extension for the agent: bundled next to this module, or its source. */
 function extensionFile(
-  name: 'hosted-extension' | 'approvals-extension' | 'resume-extension' | 'spending-extension',
+  name:
+    | 'hosted-extension'
+    | 'files-extension'
+    | 'approvals-extension'
+    | 'resume-extension'
+    | 'spending-extension',
 ): string {
   const built = join(import.meta.dirname, `${name}.js`);
   return existsSync(built) ? built : join(import.meta.dirname, '../extension', `${name}.ts`);
@@ -36,6 +42,12 @@ export async function createAgentFor(
       sharesFiles,
     })),
     sharedSessions: agent.sessionDir !== undefined,
+    ...(agent.copiedBytes === undefined
+      ? {}
+      : {
+          copies: new SessionCopies(folder.agentSessions, agent.copiedBytes),
+          filesExtension: extensionFile('files-extension'),
+        }),
     isolation: agent.isolation,
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
@@ -52,7 +64,7 @@ export async function createAgentFor(
     ...(agent.resume === 'off' ? {} : { resumeExtension: extensionFile('resume-extension') }),
     // Wherever the agent runs: one that cannot load it must not run at all while approvals are on. Where sessions move, an
     // agent that was given up may live on behind a dead line: without an answer of the gateway its tools do not run.
-    ...(agent.approvals === 'off' && agent.sessionDir === undefined
+    ...(agent.approvals === 'off' && agent.sessionDir === undefined && agent.copiedBytes === undefined
       ? {}
       : { approvalsExtension: extensionFile('approvals-extension') }),
     ...(settings.limits.spend.length === 0 ? {} : { spendingExtension: extensionFile('spending-extension') }),

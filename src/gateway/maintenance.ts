@@ -1,6 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
+import { markPath } from '../store/session-copies.ts';
 import type { Audit } from './access/audit.ts';
 import { sessionFileFor, sessionStem } from './agent/pi-files.ts';
 import type { Core } from './core.ts';
@@ -212,7 +213,8 @@ export class Maintenance {
     const copies = (await readdir(folder.agentSessions).catch(() => [])).filter(
       (name) => name.startsWith(`${sessionStem(path)}.m`) && sessionStem(name) === sessionStem(path),
     );
-    for (const each of [path, ...copies.map((name) => join(folder.agentSessions, name))])
+    const files = [path, ...copies.map((name) => join(folder.agentSessions, name))];
+    for (const each of files.flatMap((file) => [file, markPath(file)]))
       await rm(each, { force: true }).catch((error: unknown) =>
         log.warn('the session file of an old session could not be removed', { error: messageOf(error) }),
       );

@@ -139,6 +139,7 @@ export interface AgentHostSpec {
   readonly weight: number;
   readonly localFolder: boolean;
   readonly connect: Connect;
+  readonly sessionDir?: string;
   /** Looks whether turns can work there. Bounded; never throws. */
   check(signal: AbortSignal): Promise<AgentCheck>;
 }
@@ -148,8 +149,8 @@ export interface AgentHostsOptions {
   readonly idleMs: number;
   /** Questions next to conversations at the same time, on each host. */
   readonly sideQuestions: number;
-  /** Directory of session files that this machine and all hosts share; undefined: a session stays where its file is. */
-  readonly sharedDir?: string | undefined;
+  /** Directory of session files that can get to any host; undefined: a session stays where its file is. */
+  readonly movingDir?: string | undefined;
   readonly clock: Clock;
 }
 
@@ -161,18 +162,18 @@ interface Entry {
 
 /**
  * Several hosts of agents. A new session goes to the first that has room, the emptiest first. From then on it stays
- * where its file is; with shared files it leaves a host that is down or is to be left. A host that fails is skipped
+ * where its file is; with files that every host can get it leaves a host that is down or is to be left. A host that fails is skipped
  * and looked at again; no one waits for it but sessions that cannot leave.
  */
 export class AgentHosts {
   readonly #entries: readonly Entry[];
-  readonly #sharedDir: string | undefined;
+  readonly #movingDir: string | undefined;
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #changed: () => void = () => {};
 
-  constructor({ hosts, idleMs, sideQuestions, sharedDir, clock }: AgentHostsOptions) {
-    this.#sharedDir = sharedDir;
+  constructor({ hosts, idleMs, sideQuestions, movingDir, clock }: AgentHostsOptions) {
+    this.#movingDir = movingDir;
     this.#entries = hosts.map((spec) => ({
       spec,
       looking: false,
@@ -191,12 +192,12 @@ export class AgentHosts {
     return this.#entries.map(({ host }) => host.view);
   }
 
-  /** See `drain` of {@link Agent}. Without shared files what is there stays. */
+  /** See `drain` of {@link Agent}. Without such files what is there stays. */
   drain(name: string, drain: Drain | undefined): boolean {
     const entry = this.#entries.find(({ host }) => host.name === name);
     if (entry === undefined) return false;
     entry.host.drain = drain;
-    entry.host.pool.vacate(drain === 'all' && this.#sharedDir !== undefined);
+    entry.host.pool.vacate(drain === 'all' && this.#movingDir !== undefined);
     this.#changed();
     return true;
   }
@@ -250,6 +251,7 @@ export class AgentHosts {
       host: host.name,
       localFolder: hostSpec.localFolder,
       connect: hostSpec.connect,
+      sessionDir: hostSpec.sessionDir,
       worked: () => host.worked(),
       failed: (end) => {
         host.failed(end);
@@ -280,9 +282,9 @@ export class AgentHosts {
     return [own];
   }
 
-  /** Every host sees its file. */
+  /** Every host can get its file. */
   #movable({ sessionFile }: ConversationSpec): boolean {
-    return sessionFile !== undefined && dirname(sessionFile) === this.#sharedDir;
+    return sessionFile !== undefined && dirname(sessionFile) === this.#movingDir;
   }
 
   #byLoad(): Entry[] {

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { settlesWithin, systemClock } from '../../base/async.ts';
 import { agentEnvironment } from '../../base/environment.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AgentCheck, TurnEnd } from '../../gateway/agent/agent.ts';
 import { listAt, objectAt, sessionFileFor } from '../../gateway/agent/pi-files.ts';
+import type { SessionCopies } from '../../store/session-copies.ts';
+import { FileCarrier } from '../files/carrier.ts';
 import { START_TIMEOUT_MS } from '../pi/backend.ts';
 import { PiDialogs } from '../pi/dialogs.ts';
 import { leftOut } from '../pi/equipment.ts';
@@ -15,12 +18,13 @@ import {
   noModel,
   silentStart,
   startFailure,
+  uncarried,
   unguarded,
   unlimited,
   unseenSessions,
 } from '../pi/failures.ts';
 import { LinkLost } from '../pi/link.ts';
-import { modelName } from '../pi/live-session.ts';
+import { modelName, openFile } from '../pi/live-session.ts';
 import { CallMeter } from '../spending/call-meter.ts';
 import { RpcLink } from './rpc-link.ts';
 
@@ -46,6 +50,8 @@ export interface CheckOptions {
   readonly limited?: boolean;
   /** Session file of {@link probeIn} that pi opens; it is removed at the end. */
   readonly probe?: string;
+  /** Where the host has its session files, to which the gateway has copies: the probe is brought there. */
+  readonly carried?: { readonly copies: SessionCopies; readonly directory: string };
   readonly log: Logger;
 }
 
@@ -75,11 +81,12 @@ export function toolFlags(tools: readonly string[] | undefined): string[] {
 
 /** The extensions of ours without which a session is not used. */
 export function guardFlags(options: {
+  readonly filesExtension?: string;
   readonly approvalsExtension?: string;
   readonly spendingExtension?: string;
 }): string[] {
-  const { approvalsExtension, spendingExtension } = options;
-  return [approvalsExtension, spendingExtension].flatMap((path) =>
+  const { filesExtension, approvalsExtension, spendingExtension } = options;
+  return [filesExtension, approvalsExtension, spendingExtension].flatMap((path) =>
     path === undefined ? [] : ['--extension', path],
   );
 }
@@ -100,7 +107,12 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   });
   const dialogs = new PiDialogs(link, undefined);
   const meter = new CallMeter(link, undefined);
-  link.listen((record) => meter.take(record) || dialogs.take(record));
+  const { carried, probe = '' } = options;
+  const carrier =
+    carried === undefined
+      ? undefined
+      : new FileCarrier(link, { ...carried, name: basename(probe), probe: true });
+  link.listen((record) => carrier?.take(record) || meter.take(record) || dialogs.take(record));
   const startMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
   // As long as today's start may take on its own, 10 s are enough to say that something is wrong.
   const limitMs = startMs <= START_TIMEOUT_MS ? LIMIT_MS.least : Math.min(startMs, LIMIT_MS.most);
@@ -115,11 +127,19 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   const timer = setTimeout(giveUp, limitMs);
   signal.addEventListener('abort', giveUp, { once: true });
   try {
-    const state = await link.request({ type: 'get_state' });
+    let state = await link.request({ type: 'get_state' });
     if (options.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS)))
       return failed(unguarded(), await version);
     if (options.limited && !(await settlesWithin(meter.guarded, GUARD_MS)))
       return failed(unlimited(), await version);
+    if (carrier !== undefined)
+      try {
+        await carrier.ready(GUARD_MS);
+        state = await openFile(link, carrier);
+      } catch (error) {
+        if (error instanceof LinkLost) throw error;
+        return failed(uncarried(messageOf(error)), await version);
+      }
     if (options.probe !== undefined && objectAt({ state }, 'state')['messageCount'] === 0)
       return failed(unseenSessions(dirname(options.probe)), await version);
     const available = listAt(await link.request({ type: 'get_available_models' }), 'models');

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
+import type { SessionCopies } from '../../store/session-copies.ts';
 import type { LinkBeat } from '../pi/link.ts';
 
 /** One host of a pool. */
@@ -23,6 +24,10 @@ export interface PiRpcAgentOptions {
   readonly pool?: readonly AgentHost[];
   /** `sessionDir` is on storage that this machine and all hosts of the pool share: sessions move. Default: false. */
   readonly sharedSessions?: boolean;
+  /** Copies of the session files of the hosts, in `sessionDir` of this machine: sessions move. Default: none. */
+  readonly copies?: SessionCopies;
+  /** File of the pi extension that carries session files, where there are copies. */
+  readonly filesExtension?: string;
   /** See {@link Agent.sharesFiles}. Default: by the name of the command's program. */
   readonly sharesFiles?: boolean;
   /** For the pauses of hosts that failed. Default: the system's. */

@@ -9,7 +9,7 @@ import { sessionFileFor } from '../../gateway/agent/pi-files.ts';
 import { ALIVE_MS, START_TIMEOUT_MS } from '../pi/backend.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
-import { LINK_BEAT, type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
+import { LINK_BEAT, type LinkEnd, MissingLink, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type Connect, type ModelChoice, onePlace } from '../pi/place.ts';
 import { Pool } from '../pi/pool.ts';
@@ -104,32 +104,6 @@ function keyOf(kind: ChildKind): string {
   return JSON.stringify([kind.cwd, ...kind.flags]);
 }
 
-/** A link that never was: there is no program to start. */
-class MissingLink implements PiLink {
-  readonly ended: Promise<LinkEnd>;
-  readonly #end: LinkEnd;
-
-  constructor(end: LinkEnd) {
-    this.#end = end;
-    this.ended = Promise.resolve(end);
-  }
-
-  request(): Promise<unknown> {
-    return Promise.reject(new LinkLost(this.#end));
-  }
-
-  readonly mark = undefined;
-  readonly heard = 0;
-  readonly unanswered = 0;
-
-  async close(): Promise<void> {}
-  giveUp(): void {}
-  send(): void {}
-  listen(): void {}
-  terminate(): void {}
-  kill(): void {}
-}
-
 function hostSharesFiles(host: AgentHost): boolean {
   return host.sharesFiles ?? sharesFiles(host.command);
 }
@@ -194,6 +168,7 @@ class Starter {
       weight: host.weight ?? 1,
       localFolder: !site.placesFolder,
       connect: (spec, choice) => this.#connect(site, spec, choice),
+      sessionDir: site.sessionDir,
       check: (signal) => this.#check(site, signal),
     };
   }
@@ -244,7 +219,11 @@ class Starter {
     };
     const waiting = spare?.take(kind);
     waiting?.adopt(file);
-    const session = ['--session-dir', sessionDir, '--session', file];
+    // Where the gateway has the file, it is made ready before pi opens it.
+    const session =
+      this.#options.copies === undefined
+        ? ['--session-dir', sessionDir, '--session', file]
+        : ['--session-dir', sessionDir, '--no-session'];
     const link = waiting ?? this.#start(site, kind, spec.id, session, file);
     if (link === undefined) return new MissingLink(NOT_FOUND);
     if (spare !== undefined && spec.resumes !== true) prepareLater(link, () => spare.prepare(kind));
@@ -284,12 +263,15 @@ class Starter {
     const { cwd, env, log, model, thinking, startTimeoutMs } = this.#options;
     const { approvalsExtension, spendingExtension } = this.#options;
     const guards = guardFlags(this.#options);
-    const { sharedSessions: shared } = this.#options;
-    const probe = shared === true ? probeIn(site.sessionDir, cwd) : undefined;
-    const session = probe ?? sessionFileFor(site.sessionDir, 'check');
+    const { sharedSessions: shared, copies, sessionDir: ours } = this.#options;
+    const probe =
+      copies !== undefined ? probeIn(ours, cwd) : shared === true ? probeIn(site.sessionDir, cwd) : undefined;
+    const session = copies === undefined && probe ? probe : sessionFileFor(site.sessionDir, 'check');
     const values = { cwd, session, sessionDir: site.sessionDir };
     const opens =
-      probe === undefined ? ['--no-session'] : ['--session-dir', site.sessionDir, '--session', probe];
+      probe === undefined || copies !== undefined
+        ? ['--no-session']
+        : ['--session-dir', site.sessionDir, '--session', probe];
     const line = (mode: readonly string[], session: readonly string[]): [string, ...string[]] =>
       commandLine(command, { ...values, id: 'check' }, { mode, session, flags: [] });
     return await checkPi(
@@ -301,6 +283,7 @@ class Starter {
         guard: approvalsExtension !== undefined,
         limited: spendingExtension !== undefined,
         ...defined({ startTimeoutMs, probe }),
+        ...(copies === undefined ? {} : { carried: { copies, directory: site.sessionDir } }),
         log,
       },
       signal,
@@ -351,7 +334,9 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     beat: options.beat ?? LINK_BEAT,
     guard: options.approvalsExtension !== undefined,
     limited: options.spendingExtension !== undefined,
-    moves: options.sharedSessions === true && (options.pool?.length ?? 0) > 0,
+    moves:
+      (options.sharedSessions === true || options.copies !== undefined) && (options.pool?.length ?? 0) > 0,
+    copies: options.copies,
     resumes: options.resumeExtension !== undefined,
     log,
   };
@@ -361,7 +346,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
       hosts: options.pool.map((host) => starter.host(host)),
       idleMs: options.idleMs,
       sideQuestions: SIDE_QUESTIONS,
-      sharedDir: common.moves ? options.sessionDir : undefined,
+      movingDir: common.moves ? options.sessionDir : undefined,
       clock: options.clock ?? systemClock,
     });
     return {

@@ -1,4 +1,5 @@
 import type { Logger } from '../../base/log.ts';
+import type { SessionCopies } from '../../store/session-copies.ts';
 import type { LinkBeat } from './link.ts';
 import type { FindPlace, ModelChoice } from './place.ts';
 
@@ -25,8 +26,10 @@ export interface PiBackend {
   readonly guard: boolean;
   /** Sessions must have shown that they reserve every call of a model; one that has not is not used. */
   readonly limited: boolean;
-  /** Sessions leave a host that is down: their files are on storage that this machine and all hosts share. */
+  /** Sessions leave a host that is down: all hosts can get their files. */
   readonly moves: boolean;
+  /** The gateway has copies of the files of its hosts; undefined: it sees the files themselves, or none. */
+  readonly copies?: SessionCopies | undefined;
   /** Turns that were cut off can be continued. */
   readonly resumes: boolean;
   readonly log: Logger;

@@ -15,10 +15,11 @@ import type {
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
-import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import { abortedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ChatText } from '../../gateway/language/chat-text.ts';
 import { onlyReads } from '../approval/classify.ts';
-import type { CallMeter } from '../spending/call-meter.ts';
+import { CopyWatch } from '../files/copy-watch.ts';
+import { limitedEnd } from '../spending/call-meter.ts';
 import type { PiBackend } from './backend.ts';
 import { busy, controlFailure, controlSession, undoTurn } from './control.ts';
 import { completeFile, cutTurn, readSince } from './cut-session.ts';
@@ -26,22 +27,10 @@ import { PROGRESS_TOOL } from './equipment.ts';
 import { lostTurn, noFolder, StartFailure, unreadableSession, unseenSessions } from './failures.ts';
 import { watchLink } from './link.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
-import { MovingFile } from './moving-file.ts';
+import { type Copy, MovingFile } from './moving-file.ts';
 import type { ModelChoice, PiPlace } from './place.ts';
 import { asideSpec, removeAside } from './side-session.ts';
 import { PiTurn } from './turn.ts';
-
-/** A start that takes longer than this part of what it may take is reported; at most 5 s. */
-const SLOW_START = { part: 1 / 4, mostMs: 5000 } as const;
-
-/** A turn that ends because a call was refused, or its answer held short, says so: by our own mark, not by pi's words. */
-function limitedEnd(end: TurnEnd, { refusal, cut }: CallMeter): TurnEnd {
-  const failed = end.status === 'failed' && end.code === 'model_error' ? refusal : undefined;
-  const short = end.status === 'answered' && end.cutShort === true ? cut : undefined;
-  const { sentence, hint } = failed ?? short ?? {};
-  if (sentence === undefined || hint === undefined) return end;
-  return failedEnd('limit_reached', sentence, hint, { reachedModel: true });
-}
 
 const CLOSED = 'closed';
 
@@ -70,6 +59,7 @@ export class PiConversation implements Conversation {
   #stale: LiveSession | undefined;
   #told: string | undefined;
   readonly #file = new MovingFile();
+  readonly #copy: CopyWatch;
 
   /** `present` holds the conversation for as long as there is something to close. */
   constructor(backend: PiBackend, spec: ConversationSpec, present: Set<PiConversation>) {
@@ -81,6 +71,7 @@ export class PiConversation implements Conversation {
       thinking: spec.thinking ?? backend.defaults.thinking,
     };
     this.#told = spec.sessionFile;
+    this.#copy = new CopyWatch(backend, spec.id);
   }
 
   run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd> {
@@ -89,6 +80,7 @@ export class PiConversation implements Conversation {
 
   async cut(file: string, since: number): Promise<CutTurn | undefined> {
     if (!this.#backend.resumes) return undefined;
+    const behind = await this.#copy.isBehind(file);
     const text = await readSince(file, since);
     if (text === undefined) return undefined;
     const upTo = since + Buffer.byteLength(text);
@@ -96,7 +88,7 @@ export class PiConversation implements Conversation {
     const effects = (tool: string, args: Record<string, unknown>): boolean =>
       tool !== PROGRESS_TOOL && !onlyReads(tool, args, this.#spec.cwd);
     const { known, ...cut } = cutTurn(text, effects);
-    return { ...cut, ...(this.#moves ? { known, upTo } : {}) };
+    return { ...cut, ...(this.#moves ? { known, upTo } : {}), ...(behind ? { behind } : {}) };
   }
 
   /**
@@ -185,7 +177,7 @@ export class PiConversation implements Conversation {
     if (this.#turn !== undefined) throw controlFailure(busy());
     try {
       return await this.#use(this.#closing.signal, async (session) => {
-        const { text, file } = await undoTurn(session);
+        const { text, file } = await this.#copy.inNewFile(session, () => undoTurn(session));
         this.#spec = { ...this.#spec, sessionFile: file };
         // The next use opens the new file, whatever this session has open.
         this.#stale = session;
@@ -248,10 +240,12 @@ export class PiConversation implements Conversation {
     listener: (event: AgentEvent) => void,
     signal: AbortSignal,
   ): Promise<TurnEnd> {
-    if (session.file !== undefined && session.file !== this.#told) {
+    const caughtUp = session.carrier?.takeCaughtUp();
+    if (session.file !== undefined && (session.file !== this.#told || caughtUp !== undefined)) {
       this.#told = session.file;
       const { file: sessionFile, host } = session;
-      listener({ type: 'session', sessionFile, ...defined({ host, since: this.#file.takeSince() }) });
+      const since = this.#file.takeSince() ?? caughtUp;
+      listener({ type: 'session', sessionFile, ...defined({ host, since }) });
     }
     const { mark } = session.link;
     const { journal = () => {} } = this.#spec;
@@ -266,6 +260,7 @@ export class PiConversation implements Conversation {
     });
     this.#turn = turn;
     if (this.#moves) this.#file.tries(this.#spec.sessionFile);
+    const ended = await this.#copy.begins(session);
     const over = new AbortController();
     const during = AbortSignal.any([signal, over.signal]);
     session.dialogs.during(during);
@@ -273,6 +268,7 @@ export class PiConversation implements Conversation {
     try {
       const end = limitedEnd(await work(turn), session.meter);
       this.#file.ended(end);
+      await ended(end);
       return end;
     } finally {
       this.#turn = undefined;
@@ -335,7 +331,8 @@ export class PiConversation implements Conversation {
     });
     this.#spec = { ...this.#spec, ...defined({ sessionFile: session.file, host: session.host }) };
     session.link.listen((record) => {
-      if (!session.meter.take(record) && !session.dialogs.take(record)) this.#turn?.take(record);
+      if (session.carrier?.take(record) || session.meter.take(record) || session.dialogs.take(record)) return;
+      this.#turn?.take(record);
     });
     return session;
   }
@@ -348,9 +345,9 @@ export class PiConversation implements Conversation {
       this.#file.stays();
       return await this.#start(place, this.#spec);
     }
-    const copy = await this.#file.leaves(sessionFile).catch((error: unknown) => {
+    const copy = await this.#left(sessionFile, host).catch((error: unknown) => {
       place.slot.leave();
-      throw new StartFailure(unreadableSession(messageOf(error)));
+      throw error;
     });
     try {
       const session = await this.#start(place, { ...this.#spec, sessionFile: copy.file });
@@ -363,23 +360,16 @@ export class PiConversation implements Conversation {
     }
   }
 
-  /** Starts the session; told when that takes its time, as behind a queue. */
-  async #start(place: PiPlace, spec: ConversationSpec): Promise<LiveSession> {
-    let told = false;
-    const slow = setTimeout(
-      () => {
-        told = true;
-        this.#starting(true);
-      },
-      Math.min(SLOW_START.mostMs, this.#backend.startTimeoutMs * SLOW_START.part),
-    );
+  async #left(sessionFile: string, host: string | undefined): Promise<Copy> {
+    await this.#copy.leaves(sessionFile, host);
+    return await this.#file.leaves(sessionFile).catch((error: unknown) => {
+      throw new StartFailure(unreadableSession(messageOf(error)));
+    });
+  }
+
+  #start(place: PiPlace, spec: ConversationSpec): Promise<LiveSession> {
     const wanted = AbortSignal.any([this.#closing.signal, this.#unwanted.signal]);
-    try {
-      return await connectSession(this.#backend, spec, this.#choice, place, wanted);
-    } finally {
-      clearTimeout(slow);
-      if (told) this.#starting(false);
-    }
+    return connectSession(this.#backend, spec, this.#choice, place, wanted, (on) => this.#starting(on));
   }
 
   #rest(): void {

@@ -39,15 +39,19 @@ export function equipmentOf(
   options: {
     readonly tools?: readonly string[];
     readonly taskExtension?: string;
+    readonly filesExtension?: string;
     readonly approvalsExtension?: string;
     readonly spendingExtension?: string;
     readonly resumeExtension?: string;
   },
 ): Equipment {
-  const { taskExtension, approvalsExtension, spendingExtension, resumeExtension } = options;
+  const { taskExtension, filesExtension, approvalsExtension, spendingExtension, resumeExtension } = options;
   const tools = own ?? options.tools;
   const resume = resumes === true ? resumeExtension : undefined;
-  const guard = [approvalsExtension, spendingExtension, resume].filter((each) => each !== undefined);
+  // A call is in the copy of the session file before anyone is asked about it.
+  const guard = [filesExtension, approvalsExtension, spendingExtension, resume].filter(
+    (each) => each !== undefined,
+  );
   if (kind !== 'task' || taskExtension === undefined) return { tools, extensions: guard };
   // A configured list of tools is complete: what is not on it does not exist.
   return {

@@ -60,9 +60,14 @@ const START_RULES: readonly Rule[] = [
     hint: 'limits.spend is set, but pi cannot load $1. Make that file readable where pi runs, or remove limits.spend.',
   },
   {
+    when: /Failed to load extension "([^"]*files-extension[^"]*)"/,
+    message: say('failure.machineAway'),
+    hint: 'agent.sessionFiles is "store", but pi cannot load $1. Make that file readable where pi runs.',
+  },
+  {
     when: /Failed to load extension "([^"]*approvals-extension[^"]*)"/,
     message: say('failure.noApprovals'),
-    hint: 'agent.approvals or agent.sessionDir is set, but pi cannot load $1. Make that file readable where pi runs.',
+    hint: 'agent.approvals, agent.sessionDir or agent.sessionFiles is set, but pi cannot load $1. Make that file readable where pi runs.',
   },
 ];
 
@@ -118,6 +123,26 @@ export function unseenSessions(directory: string): TurnEnd {
   );
 }
 
+/** The file of the session does not get to a host, or nothing that is written to it comes back. */
+export function uncarried(reason: string): TurnEnd {
+  return failedEnd(
+    'agent_unreachable',
+    say('failure.machineAway'),
+    `The session file could not be brought to the host (${oneLine(reason)}). With agent.sessionFiles "store", the command has to pass its arguments on to pi, to reach the files of the gateway, and to be able to write sessionDir of the host.`,
+    { reachedModel: false, retryable: true },
+  );
+}
+
+/** The former host of a session has more of the conversation than the gateway. Told once: then it continues without that. */
+export function behindCopy(host: string): TurnEnd {
+  return failedEnd(
+    'agent_unreachable',
+    say('failure.copyBehind'),
+    `Host ${host} is away, and the copy of this session lacks the end of its last turn. Send the message again to continue without that, or wait for the host.`,
+    { reachedModel: false, retryable: false },
+  );
+}
+
 /** pi runs but says nothing. */
 export function silentStart(waitedMs: number, stderr: string): TurnEnd {
   const line = tellingLine(stderr);
@@ -139,7 +164,7 @@ export function unguarded(): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
     say('failure.noApprovals'),
-    'agent.approvals or agent.sessionDir is set, but pi did not load the extension of the gateway that asks before tool calls. The command has to pass its arguments on to pi and to reach the files of the gateway.',
+    'agent.approvals, agent.sessionDir or agent.sessionFiles is set, but pi did not load the extension of the gateway that asks before tool calls. The command has to pass its arguments on to pi and to reach the files of the gateway.',
     NOT_REACHED,
   );
 }

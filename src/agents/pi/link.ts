@@ -110,3 +110,29 @@ export class LinkLost extends Error {
     this.end = end;
   }
 }
+
+/** A link that never was: there is no program to start. */
+export class MissingLink implements PiLink {
+  readonly ended: Promise<LinkEnd>;
+  readonly #end: LinkEnd;
+
+  constructor(end: LinkEnd) {
+    this.#end = end;
+    this.ended = Promise.resolve(end);
+  }
+
+  request(): Promise<unknown> {
+    return Promise.reject(new LinkLost(this.#end));
+  }
+
+  readonly mark = undefined;
+  readonly heard = 0;
+  readonly unanswered = 0;
+
+  async close(): Promise<void> {}
+  giveUp(): void {}
+  send(): void {}
+  listen(): void {}
+  terminate(): void {}
+  kill(): void {}
+}

@@ -1,8 +1,11 @@
-import { settlesWithin } from '../../base/async.ts';
+import { basename } from 'node:path';
+import { settlesWithin, withDeadline } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
-import { objectAt, stringAt } from '../../gateway/agent/pi-files.ts';
+import { objectAt, sessionFileFor, stringAt } from '../../gateway/agent/pi-files.ts';
 import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import type { SessionCopies } from '../../store/session-copies.ts';
+import { FileCarrier } from '../files/carrier.ts';
 import { CallMeter } from '../spending/call-meter.ts';
 import type { PiBackend } from './backend.ts';
 import { PiDialogs } from './dialogs.ts';
@@ -13,6 +16,7 @@ import {
   StartFailure,
   silentStart,
   startFailure,
+  uncarried,
   unguarded,
   unlimited,
 } from './failures.ts';
@@ -28,6 +32,8 @@ export interface LiveSession {
   readonly host: string | undefined;
   readonly dialogs: PiDialogs;
   readonly meter: CallMeter;
+  /** Where the gateway has a copy of its file. */
+  readonly carrier: FileCarrier | undefined;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
   /** How many messages pi has read from it; undefined where it does not say. */
@@ -36,6 +42,8 @@ export interface LiveSession {
 
 /** pi tells its extensions of the session before it answers: this only covers a slow machine. */
 const GUARD_MS = 5000;
+/** A host that gets a file says something within this time. */
+const FILE_MS = 15_000;
 
 /** pi's name for "no model at all". */
 const NO_PROVIDER = 'unknown';
@@ -49,11 +57,39 @@ export function modelName(model: unknown): string | undefined {
     : `${provider}/${id}`;
 }
 
+/** A start that takes longer than this part of what it may take is reported; at most 5 s. */
+const SLOW_START = { part: 1 / 4, mostMs: 5000 } as const;
+
+/** See {@link connected}. `starting` hears when that takes its time, as behind a queue, and when it is over. */
+export async function connectSession(
+  backend: PiBackend,
+  spec: ConversationSpec,
+  choice: ModelChoice,
+  place: PiPlace,
+  signal: AbortSignal,
+  starting: (on: boolean) => void,
+): Promise<LiveSession> {
+  let told = false;
+  const slow = setTimeout(
+    () => {
+      told = true;
+      starting(true);
+    },
+    Math.min(SLOW_START.mostMs, backend.startTimeoutMs * SLOW_START.part),
+  );
+  try {
+    return await connected(backend, spec, choice, place, signal);
+  } finally {
+    clearTimeout(slow);
+    if (told) starting(false);
+  }
+}
+
 /**
  * Starts a session and waits for its first answer. Rejects with {@link StartFailure}; the slot is left as soon as the
  * session is gone, whatever the reason. `signal` ends a session that is still starting.
  */
-export async function connectSession(
+async function connected(
   backend: PiBackend,
   spec: ConversationSpec,
   choice: ModelChoice,
@@ -70,10 +106,12 @@ export async function connectSession(
   // An extension may ask something before the session has answered for the first time.
   const dialogs = new PiDialogs(link, spec.ask);
   const meter = new CallMeter(link, spec.reserve);
-  link.listen((record) => meter.take(record) || dialogs.take(record));
-  const state = await firstAnswer(link, backend, signal).catch((error: unknown) => {
+  const carrier = carrierOf(backend.copies, link, spec, place);
+  link.listen((record) => carrier?.take(record) || meter.take(record) || dialogs.take(record));
+  const first = await firstAnswer(link, backend, signal).catch((error: unknown) => {
     throw error instanceof StartFailure && !signal.aborted && !error.ofSession ? blamed(error, place) : error;
   });
+  const state = carrier === undefined ? first : await openCarried(backend, link, carrier, place, signal);
   if (modelName(objectAt(state, 'model')) === undefined) {
     // Once someone has logged in, a fresh process will know.
     void link.close();
@@ -90,10 +128,50 @@ export async function connectSession(
   place.worked();
   const messages = objectAt({ state }, 'state')['messageCount'];
   return {
-    ...{ link, slot, host, dialogs, meter },
-    file: stringAt(state, 'sessionFile'),
+    ...{ link, slot, host, dialogs, meter, carrier },
+    // A host has its own directory: here the file is known by where the copy is.
+    file: backend.copies?.path(carrier?.name ?? '') ?? stringAt(state, 'sessionFile'),
     messages: typeof messages === 'number' ? messages : undefined,
   };
+}
+
+function carrierOf(
+  copies: SessionCopies | undefined,
+  link: PiLink,
+  { sessionFile, id }: ConversationSpec,
+  { sessionDir: directory }: PiPlace,
+): FileCarrier | undefined {
+  if (copies === undefined || directory === undefined) return undefined;
+  return new FileCarrier(link, { copies, directory, name: basename(sessionFile ?? sessionFileFor('', id)) });
+}
+
+/** The host gets the file of the session, and opens it. Returns the state of it. */
+async function openCarried(
+  { startTimeoutMs }: PiBackend,
+  link: PiLink,
+  carrier: FileCarrier,
+  place: PiPlace,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const close = (): void => void link.close();
+  signal.addEventListener('abort', close, { once: true });
+  try {
+    await carrier.ready(FILE_MS);
+    return await withDeadline(startTimeoutMs, () => openFile(link, carrier));
+  } catch (error) {
+    close();
+    if (signal.aborted) throw new StartFailure(stoppedEnd(false));
+    throw new StartFailure(place.failed(uncarried(messageOf(error))));
+  } finally {
+    signal.removeEventListener('abort', close);
+  }
+}
+
+/** Has pi open the file that was made ready on its host. */
+export async function openFile(link: PiLink, carrier: FileCarrier): Promise<unknown> {
+  await link.request({ type: 'switch_session', sessionPath: carrier.hostPath });
+  if (!(await carrier.followed(FILE_MS))) throw new Error('pi does not copy the session');
+  return await link.request({ type: 'get_state' });
 }
 
 /** What cannot even be tried (a directory that cannot be made, no file handles left) fails like a child that ends. */

@@ -19,6 +19,8 @@ export interface PiPlace {
   readonly localFolder: boolean;
   /** Starts or resumes the session of the spec. What goes wrong later ends the link. */
   readonly connect: Connect;
+  /** Directory of session files there, where the gateway has copies of them. */
+  readonly sessionDir?: string | undefined;
   /** The session has answered for the first time. */
   worked(): void;
   /** The session could not be started; returns the outcome of the turn that wanted it. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { TurnEnd } from '../../gateway/agent/agent.ts';
 import {
   type CallRefusal,
   isRefusal,
@@ -7,6 +8,7 @@ import {
   type ReserveCall,
 } from '../../gateway/agent/agent.ts';
 import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
+import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import type { PiLink } from '../pi/link.ts';
 import { readSpending, SPENDING_TITLE, type SpendingRequest, writeSpending } from './wire.ts';
 
@@ -110,4 +112,13 @@ export class CallMeter {
       this.#waiting.delete(id);
     }
   }
+}
+
+/** A turn that ends because a call was refused, or its answer held short, says so: by our own mark, not by pi's words. */
+export function limitedEnd(end: TurnEnd, { refusal, cut }: CallMeter): TurnEnd {
+  const failed = end.status === 'failed' && end.code === 'model_error' ? refusal : undefined;
+  const short = end.status === 'answered' && end.cutShort === true ? cut : undefined;
+  const { sentence, hint } = failed ?? short ?? {};
+  if (sentence === undefined || hint === undefined) return end;
+  return failedEnd('limit_reached', sentence, hint, { reachedModel: true });
 }

@@ -122,6 +122,8 @@ export interface CutTurn {
   readonly known?: readonly string[];
   /** So many bytes of the file count: what an agent that may still live writes behind them does not. */
   readonly upTo?: number;
+  /** The file lacks the end of an earlier turn. */
+  readonly behind?: boolean;
 }
 
 /** How a turn that was cut off is continued. */

@@ -72,6 +72,35 @@ export function sharedSessionDir(agent: Config['agent']): string | undefined {
   return resolve(sessionDir);
 }
 
+/** Largest session file of which the gateway keeps a copy; undefined: it keeps none. Throws ConfigError. */
+export function copiedBytes(agent: Config['agent']): number | undefined {
+  const { sessionFiles, sessionFileMiB = 64, sessionDir, hosts = [] } = agent ?? {};
+  if (sessionFiles !== 'store') return undefined;
+  if (hosts.length === 0)
+    throw new ConfigError(
+      'agent.sessionFiles: "store" needs agent.hosts',
+      'Name the hosts whose session files are to be copied in agent.hosts, or remove agent.sessionFiles.',
+    );
+  if (sessionDir !== undefined)
+    throw new ConfigError(
+      'agent.sessionFiles: "store" is set together with agent.sessionDir',
+      'Files on shared storage need no copies: remove one of the two.',
+    );
+  for (const [i, { command, sessionDir: own }] of hosts.entries()) {
+    if (own === undefined || !isAbsolute(own))
+      throw new ConfigError(
+        `agent.hosts.${i}.sessionDir: is needed with agent.sessionFiles "store", as a full path`,
+        'Name a directory of that host, as in /var/lib/pi-sessions. Hosts on one machine need different ones.',
+      );
+    if (command.some((word) => /\{session(:q)?\}/.test(word)))
+      throw new ConfigError(
+        `agent.hosts.${i}.command: {session} cannot be used with agent.sessionFiles "store"`,
+        'The file is made ready before pi opens it: leave the arguments of pi to {args}.',
+      );
+  }
+  return sessionFileMiB * 1024 * 1024;
+}
+
 /** Does whatever runs the agent see the gateway's files? Known before there is an agent. */
 export function agentSharesFiles(agent: {
   readonly sharesFiles: boolean | undefined;

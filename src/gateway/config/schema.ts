@@ -283,6 +283,21 @@ export const ConfigSchema = Type.Object({
           { 'x-is': 'directory' },
         ),
       ),
+      sessionFiles: Type.Optional(
+        Type.Union([Type.Literal('host'), Type.Literal('store')], {
+          default: 'host',
+          description:
+            'Where session files of agent.hosts are kept: `host` (on their host only), or `store` (the gateway has a copy of each, with which a session continues on another host). No storage need be shared.',
+        }),
+      ),
+      sessionFileMiB: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 512,
+          default: 64,
+          description: 'Largest session file that is copied with agent.sessionFiles `store`, in MiB.',
+        }),
+      ),
       cwd: Type.Optional(
         text('Working directory of the agent, a full path; default: the one the gateway was started in.', {
           'x-is': 'directory',

@@ -13,6 +13,7 @@ import {
   type ChatAgent,
   capOf,
   chatAgent,
+  copiedBytes,
   sharedSessionDir,
 } from './agent-settings.ts';
 import { misses } from './meaning.ts';
@@ -100,6 +101,8 @@ export interface Settings {
     readonly hosts: readonly AgentHostSettings[];
     /** Shared by the gateway and all hosts. */
     readonly sessionDir: string | undefined;
+    /** Largest session file of which the gateway has a copy, in bytes; undefined: it has none. */
+    readonly copiedBytes: number | undefined;
     readonly cwd: string;
     readonly model: string | undefined;
     readonly thinking: string | undefined;
@@ -210,6 +213,7 @@ export function resolveSettings(
       sharesFiles: config.agent?.sharesFiles,
       hosts,
       sessionDir,
+      copiedBytes: copiedBytes(config.agent),
       cwd: config.agent?.cwd ?? cwd,
       model: config.agent?.model,
       thinking: config.agent?.thinking,

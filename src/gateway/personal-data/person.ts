@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
 import type { Row } from '../../store/database.ts';
 import { sessionStem } from '../agent/pi-files.ts';
@@ -212,10 +212,16 @@ export function withBranches(files: readonly string[], sessions: string): string
         const belongs = [...found].some(
           (file) => dirname(file) === folder && name.startsWith(`${sessionStem(file)}.`),
         );
-        if (belongs || (name.endsWith('.jsonl') && found.has(parentOf(path) ?? ''))) found.add(path);
+        if (belongs || (name.endsWith('.jsonl') && hasParent(path, found))) found.add(path);
       }
   }
   return [...found];
+}
+
+/** The header of a copy names its parent by where its host has that. */
+function hasParent(path: string, found: ReadonlySet<string>): boolean {
+  const parent = parentOf(path);
+  return parent !== undefined && (found.has(parent) || found.has(join(dirname(path), basename(parent))));
 }
 
 function parentOf(path: string): string | undefined {

@@ -113,6 +113,7 @@ export async function examine(messages: readonly CutMessage[], options: ExamineO
 
 /** On shared storage the file may lack the last that a machine has written before it was gone. */
 function isBehind(cut: CutTurn | undefined, { decided, ended }: TurnNotes): boolean {
+  if (cut?.behind === true) return true;
   if (cut?.known === undefined) return false;
   const ran = [
     ...ended.keys(),

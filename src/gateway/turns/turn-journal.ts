@@ -147,7 +147,8 @@ export class TurnJournal {
    * written there yet. Resolves when that is durable.
    */
   async uses(id: string, file: string, since?: number): Promise<void> {
-    if (this.notes([id]).began?.file === file) return;
+    const { began } = this.notes([id]);
+    if (began?.file === file && (since === undefined || since === began.since)) return;
     await this.note(id, since === undefined ? beginningIn(file) : { kind: 'began', file, since });
   }
 

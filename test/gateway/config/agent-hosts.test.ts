@@ -17,6 +17,13 @@ describe('agent.hosts', () => {
     expect(settings({}).agent.maxConcurrent).toBe(4);
   });
 
+  it('keeps copies of session files up to a size, if it is told to', () => {
+    const hosts = [{ ...A, sessionDir: '/t' }];
+    expect(settings({ hosts }).agent.copiedBytes).toBeUndefined();
+    expect(settings({ hosts, sessionFiles: 'store' }).agent.copiedBytes).toBe(64 * 1024 * 1024);
+    expect(settings({ hosts, sessionFiles: 'store', sessionFileMiB: 1 }).agent.copiedBytes).toBe(1024 * 1024);
+  });
+
   it.each([
     [{ hosts: [A, A] }, 'agent.hosts.1.name: "a" is defined twice'],
     [{ hosts: [A], backend: 'pi-sdk' }, 'agent.hosts: the backend pi-sdk runs in this machine only'],
@@ -27,6 +34,13 @@ describe('agent.hosts', () => {
     [
       { sessionDir: '/s', hosts: [{ ...A, sessionDir: '/t' }] },
       'agent.hosts.0.sessionDir: is set together with',
+    ],
+    [{ sessionFiles: 'store' }, 'agent.sessionFiles: "store" needs agent.hosts'],
+    [{ sessionFiles: 'store', sessionDir: '/s', hosts: [A] }, 'is set together with agent.sessionDir'],
+    [{ sessionFiles: 'store', hosts: [A] }, 'agent.hosts.0.sessionDir: is needed'],
+    [
+      { sessionFiles: 'store', hosts: [{ ...A, command: ['ssh', 'a', 'pi {session:q}'], sessionDir: '/t' }] },
+      'agent.hosts.0.command: {session} cannot be used',
     ],
     [{ hosts: [] }, 'config.json: agent.hosts: [] is invalid'],
   ])('is refused as %j', (agent, message) => {

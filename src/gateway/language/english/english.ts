@@ -90,6 +90,8 @@ const failures = {
   'failure.gateway': 'Something went wrong inside the gateway while working on this.',
   'failure.noMachine': 'None of the machines on which I work can be reached right now.',
   'failure.allDrained': 'No machine takes new work at the moment. Try again later.',
+  'failure.copyBehind':
+    'The machine of this conversation cannot be reached, and the end of its last answer was not copied. Send the message again to continue without it, or wait for the machine.',
   'failure.machineAway':
     'The machine of this conversation cannot be reached. /new starts a new session on another one.',
   'failure.machineGone': 'The machine of this conversation no longer exists. /new starts a new session.',

@@ -1,0 +1,190 @@
+import { settlesWithin } from '../../base/async.ts';
+import { messageOf } from '../../base/errors.ts';
+import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
+import { type CopyClaim, isCopyName, type SessionCopies } from '../../store/session-copies.ts';
+import type { PiLink } from '../pi/link.ts';
+import {
+  CHUNK_BYTES,
+  FILES_TITLE,
+  type FilesReply,
+  type FilesRequest,
+  readFilesRequest,
+  writeFiles,
+} from './wire.ts';
+
+/** Where the file of a session lies: under this name in the directory of its host. */
+interface CarriedFile {
+  readonly directory: string;
+  readonly name: string;
+}
+
+export interface CarrierOptions extends CarriedFile {
+  readonly copies: SessionCopies;
+  /** The session is only looked at: nothing of it is copied, and its file is removed. */
+  readonly probe?: boolean;
+}
+
+/** Carries the file of one session to its host and back, at the gateway's end of the link. */
+export class FileCarrier {
+  readonly #link: PiLink;
+  readonly #options: CarrierOptions;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #follows = Promise.withResolvers<void>();
+  #claim: CopyClaim;
+  #heard = 0;
+  #gone = false;
+  /** A session that this one becomes may have a name of pi. */
+  #mayRename = false;
+  #problem: string | undefined = 'it has not been copied yet';
+  #copied: (() => void) | undefined;
+  /** Bytes of the copy, and how many it had before the host was heard of. */
+  #size = 0;
+  #sizeBefore = 0;
+  #caughtUp: number | undefined;
+  #heardAll = false;
+
+  constructor(link: PiLink, options: CarrierOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.#claim = options.copies.claim(options.name);
+    this.#ready.promise.catch(() => undefined);
+    void link.ended.then(() => {
+      this.#gone = true;
+    });
+  }
+
+  /** Why the copy lacks something that pi has written; undefined: it lacks nothing. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get name(): string {
+    return this.#claim.name;
+  }
+
+  /** For anyone who hears of it, once: how long the copy is since its host had more of it than the gateway. */
+  takeCaughtUp(): number | undefined {
+    const size = this.#caughtUp;
+    this.#caughtUp = undefined;
+    return size;
+  }
+
+  /** Where the host has the file. */
+  get hostPath(): string {
+    const { directory } = this.#options;
+    return `${directory}${directory.endsWith('/') ? '' : '/'}${this.name}`;
+  }
+
+  /** Resolves when the host has the file of the session; rejects with what stands in the way, or after silence. */
+  async ready(silenceMs: number): Promise<void> {
+    for (let heard = -1; heard !== this.#heard; ) {
+      heard = this.#heard;
+      if (await settlesWithin(this.#ready.promise, silenceMs)) return await this.#ready.promise;
+    }
+    throw new Error('it did not ask for the file');
+  }
+
+  /** Pi has opened the session, and everything that it found there is copied. False: it does not say so in time. */
+  async followed(ms: number): Promise<boolean> {
+    return await settlesWithin(this.#follows.promise, ms);
+  }
+
+  /** The session goes on in another file that pi names itself: resolves when that is copied, or after `ms`. */
+  async renamed<T>(work: () => Promise<T>, ms: number): Promise<T> {
+    this.#mayRename = true;
+    const copied = new Promise<void>((resolve) => {
+      this.#copied = resolve;
+    });
+    try {
+      const done = await work();
+      await settlesWithin(copied, ms);
+      return done;
+    } finally {
+      this.#mayRename = false;
+      this.#copied = undefined;
+    }
+  }
+
+  /** False when the record is none of these. */
+  take(record: PiRecord): boolean {
+    if (record.type !== 'extension_ui_request' || stringAt(record, 'title') !== FILES_TITLE) return false;
+    const id = stringAt(record, 'id');
+    const request = readFilesRequest(stringAt(record, 'placeholder') ?? '');
+    if (id === undefined) return true;
+    this.#heard++;
+    const reply = (value: FilesReply | undefined): void =>
+      this.#link.send({
+        type: 'extension_ui_response',
+        id,
+        ...(value === undefined ? { cancelled: true } : { value: writeFiles(value) }),
+      });
+    if (request === undefined || this.#gone) reply(undefined);
+    else
+      this.#answer(request).then(reply, (error: unknown) => {
+        this.#problem = messageOf(error);
+        reply({ refused: 'the copy cannot be read' });
+      });
+    return true;
+  }
+
+  async #answer(request: FilesRequest): Promise<FilesReply | undefined> {
+    const { copies, directory, name } = this.#options;
+    switch (request.type) {
+      case 'waits': {
+        const facts = await copies.facts(name);
+        this.#size = facts.size;
+        this.#sizeBefore = facts.size;
+        const behind = (await copies.markOf(name)) !== undefined;
+        return { wanted: { ...facts, directory, name, behind } };
+      }
+      case 'get':
+        return { data: (await copies.read(name, request.from, CHUNK_BYTES)).toString('base64') };
+      case 'ready':
+        if (request.problem === undefined) this.#ready.resolve();
+        else this.#ready.reject(new Error(request.problem));
+        return undefined;
+      case 'follows':
+        return await this.#follow(request.name);
+      case 'put': {
+        if (request.chunk.name !== this.#claim.name) return { refused: 'another session is open' };
+        const taken = await copies.put(this.#claim, request.chunk);
+        if ('size' in taken) {
+          this.#size = taken.size;
+          return taken;
+        }
+        if ('differs' in taken) return { copy: taken.differs };
+        return { refused: REFUSED[taken.refused] };
+      }
+      case 'copied':
+        if (request.name !== this.#claim.name) return undefined;
+        this.#problem = request.problem;
+        if (!this.#heardAll && this.#size !== this.#sizeBefore) this.#caughtUp = this.#size;
+        this.#heardAll = true;
+        this.#follows.resolve();
+        this.#copied?.();
+        return undefined;
+    }
+  }
+
+  async #follow(name: string): Promise<FilesReply> {
+    const { copies, probe } = this.#options;
+    if (name !== this.#claim.name) {
+      // No host may write to the copy of another session.
+      const mine = this.#mayRename && isCopyName(name) && (await copies.isNew(name));
+      if (!mine) {
+        this.#problem = 'pi has opened another session';
+        return { refused: this.#problem };
+      }
+      this.#claim = copies.claim(name);
+    }
+    if (probe === true) this.#follows.resolve();
+    return { copy: await copies.facts(name), ...(probe === true ? { remove: true } : {}) };
+  }
+}
+
+const REFUSED = {
+  late: 'the session is open elsewhere',
+  too_large: 'it is larger than agent.sessionFileMiB allows',
+  damaged: 'a piece of it arrived damaged',
+  full: 'the gateway could not store it',
+} as const;
