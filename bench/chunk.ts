@@ -1,14 +1,14 @@
 /** Cutting 1 MB of laid-out text into parts, against cutting blindly. Run: node bench/chunk.ts */
 
+import { writeSlice } from '../src/adapters/text/dialect.ts';
 import { discordText } from '../src/adapters/text/discord.ts';
+import { renderDocument } from '../src/adapters/text/document.ts';
 import { parseMarkdown } from '../src/adapters/text/parse.ts';
 import type { PlatformText } from '../src/adapters/text/platform.ts';
 import { chunk } from '../src/adapters/text/platform.ts';
-import { renderDocument } from '../src/adapters/text/render/document.ts';
 import { slackText } from '../src/adapters/text/slack.ts';
 import { telegramText } from '../src/adapters/text/telegram.ts';
 import { whatsappText } from '../src/adapters/text/whatsapp.ts';
-import { writeSlice } from '../src/adapters/text/write-slice.ts';
 import { agentMarkdown } from './corpus.ts';
 import { figure, report } from './measure.ts';
 

@@ -1,8 +1,13 @@
 /** `--demo`: simulated platforms and the scripted agent in a temporary directory. No account, no key, no network. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSimulatorAdapter } from '../adapters/simulator/index.ts';
-import { GROUPS, REGULARS, SIMULATED, STAGE_DIRECTIONS } from '../adapters/simulator/people.ts';
+import {
+  createSimulatorAdapter,
+  GROUPS,
+  REGULARS,
+  SIMULATED,
+  STAGE_DIRECTIONS,
+} from '../adapters/simulator/simulator.ts';
 import { createScriptedAgent } from '../agents/scripted/scripted.ts';
 import type { ComposeOptions } from '../compose.ts';
 import type { Agent, AgentInput } from '../gateway/agent/agent.ts';

@@ -1,10 +1,80 @@
+/**
+ * What Discord does not send and the adapter asks for: messages written while it was away, the message that a message
+ * answers, and what stands above it in a thread.
+ */
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { ReferredMessage } from '../../gateway/model.ts';
+import { RecentEntries } from '../kit/state-file.ts';
 import { pause } from '../kit/supervisor.ts';
+import type { OwnName } from './contents.ts';
+import { type Place, referredOf } from './receive.ts';
 import { DiscordFailure, type DiscordRest } from './rest.ts';
-import { isLater, type SeenMark } from './seen-marks.ts';
+import { type DiscordMessage, type DiscordQuoted, Quoted } from './wire.ts';
+
+const Stored = Type.Array(
+  Type.Object({
+    channelId: Type.String(),
+    messageId: Type.String(),
+    guildId: Type.Optional(Type.String()),
+  }),
+);
+
+interface SeenMark {
+  readonly channelId: string;
+  /** The last message of the channel that is durable. */
+  readonly messageId: string;
+  readonly guildId?: string;
+}
+
+/**
+ * Remembers, for the channels that were active last, up to which message everything is durable. Discord keeps no
+ * messages for a client that is away: what came in the meantime is read from the channels' history after these marks.
+ */
+export class SeenMarks {
+  readonly #marks: RecentEntries<SeenMark>;
+
+  constructor(folder: string, log: Logger) {
+    // Losing a mark costs reading some history twice; the inbox knows what it has.
+    this.#marks = new RecentEntries({
+      folder,
+      name: 'discord-seen.json',
+      capacity: 200,
+      what: 'the marks of seen messages',
+      log,
+      stored: (marks) => [...marks.values()],
+    });
+  }
+
+  async load(): Promise<void> {
+    const stored = await this.#marks.read();
+    if (Value.Check(Stored, stored)) for (const mark of stored) this.#marks.restore(mark.channelId, mark);
+  }
+
+  /** Moves the mark of a channel forward; never back. */
+  advance(mark: SeenMark): void {
+    const before = this.#marks.get(mark.channelId);
+    if (before === undefined || isLater(mark.messageId, before.messageId))
+      this.#marks.set(mark.channelId, mark);
+  }
+
+  /** The marks, the most recently active channel first. */
+  all(): SeenMark[] {
+    return this.#marks.values().reverse();
+  }
+
+  /** Writes what is not written yet. */
+  close(): Promise<void> {
+    return this.#marks.close();
+  }
+}
+
+/** Snowflakes are larger than a safe integer. */
+function isLater(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : a.length > b.length;
+}
 
 const History = Type.Array(Type.Object({ id: Type.String() }));
 
@@ -17,7 +87,7 @@ const MAX_AGE_MS = 24 * 60 * 60_000;
 /** First millisecond of 2015, where the time in a snowflake counts from. */
 const DISCORD_EPOCH = 1_420_070_400_000n;
 
-export interface CatchUpOptions {
+interface CatchUpOptions {
   readonly rest: DiscordRest;
   readonly log: Logger;
   readonly now: () => number;
@@ -96,5 +166,66 @@ export class CatchUp {
         await pause(error.retryAfterMs ?? 500 * 2 ** attempt, signal);
       }
     }
+  }
+}
+
+const REPLY = 19;
+/** The first message of a thread shows the one in the channel that it was begun from. */
+const THREAD_STARTER = 21;
+const MAX_ABOVE = 30;
+/** A message never waits longer for what stands around it. */
+const PATIENCE_MS = 5000;
+
+const Messages = Type.Array(Type.Unknown());
+
+/** The message that was answered; null: it was deleted; undefined: there is none, or it cannot be had. Never rejects. */
+export async function quotedBy(
+  message: DiscordMessage,
+  rest: DiscordRest,
+  signal: AbortSignal,
+): Promise<DiscordQuoted | null | undefined> {
+  if (message.type !== REPLY || message.referenced_message !== undefined) return message.referenced_message;
+  const { channel_id: channelId = message.channel_id, message_id: id } = message.message_reference ?? {};
+  if (id === undefined) return undefined;
+  try {
+    const quoted = await rest.call('GET', `/channels/${channelId}/messages/${id}`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+    });
+    return Value.Check(Quoted, quoted) ? quoted : undefined;
+  } catch (error) {
+    return error instanceof DiscordFailure && error.kind === 'refused' ? null : undefined;
+  }
+}
+
+/**
+ * What was said in the thread since the bot last spoke there, oldest first: all that it has not had yet. Never rejects.
+ */
+export async function aboveIn(
+  place: Place,
+  messageId: string,
+  own: OwnName,
+  rest: DiscordRest,
+  signal: AbortSignal,
+): Promise<readonly ReferredMessage[]> {
+  const { threadId } = place.chat;
+  if (threadId === undefined) return [];
+  const query = new URLSearchParams({ before: messageId, limit: String(MAX_ABOVE) });
+  try {
+    const page = await rest.call('GET', `/channels/${threadId}/messages`, {
+      query,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+    });
+    const earlier = (Value.Check(Messages, page) ? page : [])
+      .filter((each): each is DiscordQuoted => Value.Check(Quoted, each))
+      .filter((each) => isLater(messageId, each.id))
+      .toSorted((a, b) => (isLater(a.id, b.id) ? 1 : -1));
+    const spoke = earlier.findLastIndex((each) => each.author.id === own.id);
+    return earlier
+      .slice(spoke + 1)
+      .map((each) => (each.type === THREAD_STARTER ? (each.referenced_message ?? each) : each))
+      .map((each) => referredOf(each, threadId, own));
+  } catch {
+    // Best effort: the message itself is what counts.
+    return [];
   }
 }

@@ -5,11 +5,11 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost, CommandMenu } from '../../gateway/adapter.ts';
 import type { Language } from '../../gateway/language/languages.ts';
-import type { HealthTracker } from '../kit/health-tracker.ts';
 import { type MenuHost, menusOf } from '../kit/menus.ts';
+import type { HealthTracker } from '../kit/supervisor.ts';
 import { ParkedError, Supervisor } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
-import type { CatchUp } from './catch-up.ts';
+import type { CatchUp, SeenMarks } from './catch-up.ts';
 import type { EventTaker } from './events.ts';
 import {
   type GatewayEventName,
@@ -18,7 +18,6 @@ import {
   type SessionTuning,
 } from './gateway-session.ts';
 import { type DiscordRest, failureOf } from './rest.ts';
-import type { SeenMarks } from './seen-marks.ts';
 import { Ready } from './wire.ts';
 
 const STRING_OPTION = 3;

@@ -1,6 +1,7 @@
 /** What a message says: its text, and everything that is neither text nor a file, in words. */
+
 import type { Attachment } from '../../gateway/model.ts';
-import type { DiscordContent, DiscordEmbed, DiscordPoll } from './wire.ts';
+import type { DiscordContent, DiscordEmbed, DiscordPoll, DiscordUser } from './wire.ts';
 
 /** Kinds that the agent gets. One table: the docs are made of it. */
 export const GIVEN = {
@@ -151,4 +152,45 @@ export function unreadableOf(
   if ((message.activity ?? undefined) !== undefined) return UNREADABLE.activity;
   if ((message.call ?? undefined) !== undefined) return UNREADABLE.call;
   return undefined;
+}
+
+/** Who we are, as far as a text can name us. */
+export interface OwnName {
+  readonly id: string;
+  readonly name: string;
+  /** The role Discord made for us in the server of the message. */
+  readonly roleId: string | undefined;
+  /** Names of channels, as far as they are known. */
+  readonly channelName?: (id: string) => string | undefined;
+}
+
+/**
+ * The text as people read it: our own mention at its start or end is only an address and goes, elsewhere mentions
+ * and custom emoji become names.
+ */
+export function readableText(content: string, own: OwnName, mentions: readonly DiscordUser[]): string {
+  const ours = own.roleId === undefined ? `<@!?${own.id}>` : `<@!?${own.id}>|<@&${own.roleId}>`;
+  const addressed = content
+    .replace(new RegExp(`^\\s*(?:(?:${ours})[\\s,:]*)+`), '')
+    .replace(new RegExp(`(?:\\s*(?:${ours}))+\\s*$`), '');
+  return namedText(addressed, own, mentions);
+}
+
+/** Mentions, channels, custom emoji and commands as names; nothing is left out. */
+export function namedText(text: string, own: OwnName, mentions: readonly DiscordUser[]): string {
+  const names = new Map(mentions.map((user) => [user.id, user.global_name ?? user.username]));
+  names.set(own.id, own.name);
+  const named = (token: string, id: string): string => {
+    const name = names.get(id);
+    return name === undefined ? token : `@${name}`;
+  };
+  return text
+    .replace(/<@!?(\d+)>/g, named)
+    .replace(/<@&(\d+)>/g, (token, id: string) => (id === own.roleId ? `@${own.name}` : token))
+    .replace(/<#(\d+)>/g, (token, id: string) => {
+      const name = own.channelName?.(id);
+      return name === undefined ? token : `#${name}`;
+    })
+    .replace(/<(\/[^:<>]{1,100}):\d+>/g, '$1')
+    .replace(/<a?(:\w+:)\d+>/g, '$1');
 }

@@ -9,9 +9,8 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
-import { GuardedStrategy, type StrategyTuning } from './guarded-strategy.ts';
+import { GuardedStrategy, type StrategyTuning, wrapMethod } from './guarded-strategy.ts';
 import { restOptions } from './rest.ts';
-import { wrapMethod } from './shard-access.ts';
 
 /** A socket address on this machine whose connections go on to another server, by its proxy. */
 interface Relay {

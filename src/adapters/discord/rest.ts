@@ -1,10 +1,23 @@
 import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { defined } from '../../base/defined.ts';
-import { messageOf } from '../../base/errors.ts';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { PlatformsConfig } from '../../gateway/config/schema.ts';
+import type { Attachment } from '../../gateway/model.ts';
 import { checkGate } from '../../gateway/send/send-queue.ts';
-import { type Scrub, scrubber } from '../kit/scrub.ts';
-import { DIRECT, type Way } from '../kit/way.ts';
-import { DISCORD_API_URL } from './settings.ts';
+import { type Scrub, scrubber } from '../kit/run-adapter.ts';
+import { attachmentTooLarge, attachmentUnavailable, DIRECT, readLimited, type Way } from '../kit/way.ts';
+import { Attachment as AttachmentObject } from './wire.ts';
+
+export const DISCORD_API_URL = 'https://discord.com/api';
+
+/** `platforms.discord` of the configuration, and how the platform is reached. */
+export type DiscordSettings = NonNullable<PlatformsConfig['discord']> & {
+  readonly botToken: string;
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};
 
 /**
  * How a call to Discord failed.
@@ -58,7 +71,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const VERBS = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const;
 
@@ -182,4 +195,71 @@ async function drainedRequest(
   const response = await way.fetch(url, { ...init, redirect: 'error' } as RequestInit);
   if (response.status >= 500) await response.body?.cancel();
   return response;
+}
+
+const FileRef = Type.Object({
+  channelId: Type.String(),
+  messageId: Type.String(),
+  attachmentId: Type.String(),
+  url: Type.String(),
+});
+const Files = Type.Object({ attachments: Type.Optional(Type.Array(AttachmentObject)) });
+const Holder = Type.Object({
+  ...Files.properties,
+  message_snapshots: Type.Optional(Type.Array(Type.Object({ message: Files }))),
+});
+
+interface FileSource {
+  readonly rest: DiscordRest;
+  /** A local server serves its own files; otherwise only Discord's own hosts are asked. */
+  readonly anyHost: boolean;
+}
+
+/** The bytes behind an attachment. Addresses are signed and expire after a day: then the message is asked again. */
+export async function fetchFile(
+  { rest, anyHost }: FileSource,
+  attachment: Attachment,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { name } = attachment;
+  try {
+    const ref = parsedRef(attachment.ref);
+    if (ref === undefined) throw attachmentUnavailable(name, 'it is not a file of Discord');
+    if ((attachment.sizeBytes ?? 0) > maxBytes) throw attachmentTooLarge(name, maxBytes);
+    const get = (url: string): Promise<Response> => {
+      if (!anyHost && !/^https:\/\/[^/]+\.(discordapp\.com|discordapp\.net|discord\.com)\//.test(url))
+        throw attachmentUnavailable(name, 'its address does not belong to Discord');
+      return rest.fetch(url, { signal, redirect: 'error' });
+    };
+    let response = await get(ref.url);
+    if (response.status === 403 || response.status === 404) {
+      await response.body?.cancel();
+      const message = await rest.call('GET', `/channels/${ref.channelId}/messages/${ref.messageId}`, {
+        signal,
+      });
+      const holders = Value.Check(Holder, message)
+        ? [message, ...(message.message_snapshots ?? []).map((snapshot) => snapshot.message)]
+        : [];
+      const fresh = holders
+        .flatMap((holder) => holder.attachments ?? [])
+        .find((entry) => entry.id === ref.attachmentId);
+      if (fresh === undefined) throw attachmentUnavailable(name, 'its message no longer has such a file');
+      response = await get(fresh.url);
+    }
+    return await readLimited(response, name, maxBytes);
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    throw attachmentUnavailable(name, rest.scrub(messageOf(error)));
+  }
+}
+
+function parsedRef(text: string) {
+  try {
+    const ref: unknown = JSON.parse(text);
+    return Value.Check(FileRef, ref) ? ref : undefined;
+  } catch {
+    // Not ours.
+    return undefined;
+  }
 }

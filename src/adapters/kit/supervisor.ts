@@ -1,7 +1,8 @@
 import { LONGEST_TIMER_MS } from '../../base/async.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { HealthTracker } from './health-tracker.ts';
+import type { AdapterHealth, AdapterState } from '../../gateway/model.ts';
 
 /** Thrown by a connection when no retry can fix it: the adapter parks until the operator acts. */
 export class ParkedError extends Error {
@@ -50,7 +51,7 @@ export function isAway(error: unknown): boolean {
   return false;
 }
 
-export interface SupervisorOptions {
+interface SupervisorOptions {
   /**
    * One connection's whole life: connects, calls `connected()` once it truly works, and settles when the
    * connection has ended. Must settle soon after `signal` aborts and leave neither timer nor socket behind.
@@ -168,4 +169,126 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, Math.min(ms, LONGEST_TIMER_MS));
     signal.addEventListener('abort', done);
   });
+}
+
+/** What an adapter may change about its health; everything else is kept. */
+interface HealthChange {
+  readonly state?: AdapterState;
+  readonly detail?: string;
+  readonly alive?: boolean;
+  readonly attempt?: number | undefined;
+  readonly nextTryAt?: number | undefined;
+  readonly lastUpdateAt?: number;
+  readonly lastHeartbeatAt?: number;
+  readonly authorisation?: AdapterHealth['authorisation'];
+  readonly account?: { readonly id: string; readonly name: string };
+  readonly nextStep?: string | undefined;
+  readonly qr?: string | undefined;
+  readonly pairingCode?: string | undefined;
+}
+
+/** Keeps an adapter's health as three facts and reports every change of it. */
+export class HealthTracker {
+  readonly #report: (health: AdapterHealth) => void;
+  #facts: HealthChange = { state: 'stopped', detail: 'not started', alive: false, authorisation: 'unknown' };
+
+  constructor(report: (health: AdapterHealth) => void) {
+    this.#report = report;
+  }
+
+  get state(): AdapterState {
+    return this.#facts.state ?? 'stopped';
+  }
+
+  /** Merges the change; an explicit `undefined` clears a fact. A parked reason goes away with the parked state. */
+  change(change: HealthChange): void {
+    const leavesParked = change.state !== undefined && change.state !== 'parked';
+    this.#facts = { ...this.#facts, ...(leavesParked ? { nextStep: undefined } : {}), ...change };
+    this.#report(this.current());
+  }
+
+  current(): AdapterHealth {
+    const f = this.#facts;
+    return {
+      state: f.state ?? 'stopped',
+      detail: f.detail ?? '',
+      transport: {
+        alive: f.alive ?? false,
+        ...defined({ attempt: f.attempt, nextTryAt: f.nextTryAt }),
+      },
+      ingress: {
+        ...defined({ lastUpdateAt: f.lastUpdateAt, lastHeartbeatAt: f.lastHeartbeatAt }),
+      },
+      authorisation: f.authorisation ?? 'unknown',
+      ...defined({ account: f.account, nextStep: f.nextStep, qr: f.qr, pairingCode: f.pairingCode }),
+    };
+  }
+}
+
+interface PulseOptions {
+  /** After so long without a word the peer is asked for a heartbeat. */
+  readonly quietMs: number;
+  /** After so long without a sign it counts as gone: silence is noticed after `quietMs + answerMs` at most. */
+  readonly answerMs: number;
+  /** Asks the peer for any answer; must not throw. */
+  readonly ask: () => void;
+  /** The peer has stopped responding; called once, then the pulse has stopped. */
+  readonly silent: () => void;
+}
+
+/** What every connection is held to: the console tells of a silent peer within 10 s. */
+export const PULSE = { quietMs: 4000, answerMs: 4500 } as const;
+
+/**
+ * Notices that a peer has stopped responding although its connection looks open (a dead path, a hung server). It asks only
+ * while nothing is received: a busy connection costs no question, a quiet one costs one timer.
+ */
+export class Pulse {
+  readonly #options: PulseOptions;
+  #heardAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #look: NodeJS.Immediate | undefined;
+
+  constructor(options: PulseOptions) {
+    this.#options = options;
+  }
+
+  /** Begins, or begins again, as if something had just been heard. */
+  start(): void {
+    this.stop();
+    this.heard();
+    this.#listen(this.#options.quietMs);
+  }
+
+  /** Anything at all came from the peer. Cheap: may be called for every frame. */
+  heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  /** Leaves no timer behind. Idempotent. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#look);
+    this.#timer = undefined;
+  }
+
+  #listen(ms: number): void {
+    const { quietMs, answerMs, ask } = this.#options;
+    this.#timer = setTimeout(() => {
+      const restMs = this.#heardAt + quietMs - performance.now();
+      if (restMs > 0) return this.#listen(restMs);
+      const askedAt = performance.now();
+      ask();
+      this.#timer = setTimeout(() => this.#judge(askedAt), answerMs);
+    }, ms);
+  }
+
+  /** What arrived while this process itself was busy has to be read before the peer is judged. */
+  #judge(askedAt: number): void {
+    this.#look = setImmediate(() => {
+      if (this.#heardAt >= askedAt) return this.#listen(0);
+      this.stop();
+      this.#options.silent();
+    });
+  }
 }

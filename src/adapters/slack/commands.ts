@@ -1,9 +1,8 @@
 import { defined } from '../../base/defined.ts';
 import type { ChatKind, ChatRef, InboundMessage } from '../../gateway/model.ts';
-import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
-import { originOfCommand, originOfPress, person, type SlackIdentity } from './identity.ts';
-import { decodeMrkdwn, type Names } from './mrkdwn.ts';
-import { channelName, sentAtOf } from './referred.ts';
+import { originOfCommand, originOfPress, person, type SlackIdentity } from './directory.ts';
+import { decodeMrkdwn, type Fields, fieldsOf, listOf, type Names, textOf } from './mrkdwn.ts';
+import { channelName, sentAtOf } from './receive.ts';
 
 /** Buttons of ours carry this in front of their `action_id`. */
 export const ACTION_PREFIX = 'pi-gateway:';

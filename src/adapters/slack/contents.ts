@@ -1,10 +1,167 @@
 /** What a message says: its text, what it shares, its files, and whether there is anything that cannot be read. */
+
+import { defined } from '../../base/defined.ts';
 import type { Attachment } from '../../gateway/model.ts';
-import { cardText, isShared, type SharedMessage, sharedMessage } from './attached.ts';
-import { blocksText, lines } from './blocks.ts';
-import { type Fields, listOf, textOf } from './fields.ts';
-import { readFiles, UNREADABLE_FILES } from './files.ts';
-import { onlyNew, saysMore } from './same-text.ts';
+import {
+  blocksText,
+  cardText,
+  escaped,
+  isShared,
+  lines,
+  linkTo,
+  type SharedMessage,
+  sharedMessage,
+} from './blocks.ts';
+import { type Fields, fieldsOf, listOf, numberOf, onlyNew, saysMore, textOf } from './mrkdwn.ts';
+
+/** What `Attachment.ref` holds: enough to fetch the bytes after a restart. */
+export interface FileRef {
+  readonly id: string;
+  /** Absent where Slack wants `files.info` to be asked first (files of other organizations). */
+  readonly url?: string;
+}
+
+/** Files that no one can read here, and what they are called. */
+export const UNREADABLE_FILES = {
+  list: 'a list',
+  tombstone: 'a file that was deleted',
+  hidden_by_limit: 'a file that the workspace hides because of its limit',
+  access_denied: 'a file that the bot may not see',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** What the files of a message are to the agent. */
+export interface FilesRead {
+  /** Those that can be fetched. */
+  readonly attachments: readonly Attachment[];
+  /** What Slack says about them in words, as inbound markup: transcripts, emails, addresses of files elsewhere. */
+  readonly notes: readonly string[];
+  /** The message was spoken. */
+  readonly voice: boolean;
+  readonly unreadable: string | undefined;
+}
+
+/** The file objects of a message. Pure; never throws. */
+export function readFiles(files: readonly Fields[]): FilesRead {
+  const attachments: Attachment[] = [];
+  const notes: string[] = [];
+  let unreadable: string | undefined;
+  for (const file of files) {
+    const strange = unreadableFile(file);
+    unreadable ??= strange;
+    if (strange !== undefined) continue;
+    const note = noteOf(file);
+    if (note !== undefined) notes.push(note);
+    const attachment = isElsewhere(file) || isEmailText(file) ? undefined : attachmentOf(file);
+    if (attachment !== undefined) attachments.push(attachment);
+  }
+  return { attachments, notes, voice: files.some(isRecording), unreadable };
+}
+
+function unreadableFile(file: Fields): string | undefined {
+  const mode = textOf(file, 'mode');
+  const access = textOf(file, 'file_access');
+  if (mode === 'tombstone' || access === 'file_not_found') return UNREADABLE_FILES.tombstone;
+  if (mode === 'hidden_by_limit') return UNREADABLE_FILES.hidden_by_limit;
+  if (access === 'access_denied') return UNREADABLE_FILES.access_denied;
+  const list = [mode, textOf(file, 'filetype')].includes('list');
+  return list || textOf(file, 'mimetype') === 'application/vnd.slack-list'
+    ? UNREADABLE_FILES.list
+    : undefined;
+}
+
+/** Slack calls the recordings of its own clients so; some come with a type of video. */
+function isRecording(file: Fields): boolean {
+  return textOf(file, 'subtype') === 'slack_audio';
+}
+
+/** A document of Slack's own: it has no file name, and its content is a page. */
+function isCanvas(file: Fields): boolean {
+  return (
+    [textOf(file, 'filetype'), textOf(file, 'mode')].some((kind) => kind === 'canvas' || kind === 'quip') ||
+    textOf(file, 'mimetype') === 'application/vnd.slack-docs'
+  );
+}
+
+/** Kept by another service: its address is all that Slack has. */
+function isElsewhere(file: Fields): boolean {
+  return file['is_external'] === true || textOf(file, 'mode') === 'external';
+}
+
+function isEmailText(file: Fields): boolean {
+  return textOf(file, 'mode') === 'email' && textOf(file, 'plain_text') !== undefined;
+}
+
+function noteOf(file: Fields): string | undefined {
+  const title = textOf(file, 'title') ?? textOf(file, 'name') ?? textOf(file, 'id') ?? 'file';
+  if (isElsewhere(file)) {
+    const address = textOf(file, 'external_url') ?? textOf(file, 'url_private') ?? textOf(file, 'permalink');
+    return address === undefined ? escaped(`[file ${title}]`) : linkTo(address, title);
+  }
+  if (textOf(file, 'mode') === 'email') {
+    const from = listOf(file, 'from').map(
+      (each) => textOf(each, 'original') ?? textOf(each, 'address') ?? '',
+    );
+    const text = textOf(file, 'plain_text') ?? textOf(file, 'preview_plain_text') ?? '';
+    const sender = from.join(', ');
+    const heading = `[email "${textOf(file, 'subject') ?? title}"${sender === '' ? '' : ` from ${sender}`}]`;
+    return escaped([heading, text].filter((part) => part !== '').join('\n'));
+  }
+  return transcriptOf(file);
+}
+
+/** What Slack has heard in a recording. Slack sends only its beginning where it is long. */
+function transcriptOf(file: Fields): string | undefined {
+  const preview = fieldsOf(fieldsOf(file['transcription'])['preview']);
+  const heard = textOf(preview, 'content');
+  if (heard === undefined) return undefined;
+  return escaped(`[transcript by Slack] ${heard}${preview['has_more'] === true ? ' …' : ''}`);
+}
+
+/** A file object of an event; undefined for what cannot be downloaded. */
+function attachmentOf(file: Fields): Attachment | undefined {
+  const id = textOf(file, 'id');
+  if (id === undefined) return undefined;
+  const mimeType = mimeTypeOf(file);
+  const url = urlOf(file);
+  const sizeBytes = numberOf(file, 'size');
+  const ref: FileRef = { id, ...defined({ url }) };
+  const [name, title] = [textOf(file, 'name'), textOf(file, 'title')];
+  return {
+    kind: kindOf(mimeType),
+    name: (isCanvas(file) ? (title ?? name) : (name ?? title)) ?? id,
+    mimeType,
+    ...defined({ sizeBytes }),
+    ref: JSON.stringify(ref),
+  };
+}
+
+function mimeTypeOf(file: Fields): string {
+  if (isCanvas(file)) return 'text/html';
+  const type = textOf(file, 'mimetype') ?? 'application/octet-stream';
+  return isRecording(file) ? type.replace(/^video\//, 'audio/') : type;
+}
+
+export function urlOf(file: Fields): string | undefined {
+  return textOf(file, 'url_private_download') ?? textOf(file, 'url_private');
+}
+
+/** Undefined for a text that is not a reference made by `readFiles`. */
+export function readRef(ref: string): FileRef | undefined {
+  try {
+    const fields = fieldsOf(JSON.parse(ref));
+    const id = textOf(fields, 'id');
+    const url = textOf(fields, 'url');
+    return id === undefined ? undefined : { id, ...defined({ url }) };
+  } catch {
+    // Not JSON, so not ours: the caller says so.
+    return undefined;
+  }
+}
+
+function kindOf(mimeType: string): Attachment['kind'] {
+  const family = mimeType.split('/')[0];
+  return family === 'image' || family === 'audio' || family === 'video' ? family : 'file';
+}
 
 /** Kinds that the agent gets. One table: the docs are made of it. */
 export const GIVEN = {

@@ -1,16 +1,31 @@
-import type { Adapter, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
-import { type Link, runAdapter } from '../kit/run-adapter.ts';
-import { scrubbedLogger, scrubber } from '../kit/scrub.ts';
+import { webApi } from '@slack/bolt';
+import { unlessAborted } from '../../base/async.ts';
+import { messageOf } from '../../base/errors.ts';
+import { silentLogger } from '../../base/log.ts';
+import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
+import type { Attachment } from '../../gateway/model.ts';
+import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
+import { attachmentUnavailable, readLimited, type Way } from '../kit/way.ts';
 import { formatSlack } from '../text/slack.ts';
-import { checkSlack } from './check.ts';
 import { SlackConnection } from './connection.ts';
-import { downloadFile } from './download.ts';
-import { SlackOutbound } from './outbound.ts';
-import { SLACK_TIMING, type SlackSettings, type SlackTiming } from './settings.ts';
-import { apiUrlOf, createWebClient, wayOf } from './web-client.ts';
+import { readRef, urlOf } from './contents.ts';
+import { fieldsOf } from './mrkdwn.ts';
+import { SlackOutbound } from './send.ts';
+import {
+  apiUrlOf,
+  createWebClient,
+  isUsableToken,
+  platformCode,
+  SLACK_TIMING,
+  type SlackSettings,
+  type SlackTiming,
+  type WebClient,
+  wayOf,
+  webClientOptions,
+} from './web-client.ts';
 import { webhookAdapter } from './webhook.ts';
 
-export type { SlackSettings, SlackTiming } from './settings.ts';
+export type { SlackSettings, SlackTiming } from './web-client.ts';
 
 const CAPABILITIES: Capabilities = {
   edit: true,
@@ -91,4 +106,143 @@ function connect(
     fetchAttachment: (attachment, maxBytes, signal) =>
       downloadFile(attachment, { client, way, botToken, apiUrl: apiUrlOf(settings), maxBytes, signal }),
   };
+}
+
+/** Without these the adapter cannot do its work. */
+const NEEDED = ['chat:write', 'im:history', 'app_mentions:read'];
+
+/** What is missing without the others. */
+const HELPFUL: Readonly<Record<string, string>> = {
+  'channels:history':
+    'replies without a mention and earlier messages of a thread in public channels are not seen',
+  'groups:history':
+    'replies without a mention and earlier messages of a thread in private channels are not seen',
+  'mpim:history': 'group conversations are not seen',
+  'users:read': 'people are shown by their id',
+  'channels:read': 'public channels are shown by their id',
+  'groups:read': 'private channels are shown by their id',
+  'files:read': 'attachments cannot be read',
+  'files:write': 'files cannot be sent',
+};
+
+/** Asks Slack who the bot is, whether the app token opens connections, and which scopes are missing. */
+export async function checkSlack(
+  settings: SlackSettings,
+  timing: SlackTiming,
+  signal: AbortSignal,
+): Promise<AdapterCheck> {
+  const log = silentLogger;
+  const bad: string[] = [];
+  const good: string[] = [];
+  const ask = <T>(promise: Promise<T>): Promise<T> =>
+    unlessAborted(promise, signal, () => new Error('the check was cancelled'));
+  if (!isUsableToken(settings.botToken ?? '')) bad.push('platforms.slack.botToken is missing or malformed.');
+  else {
+    try {
+      const auth = await ask(createWebClient(settings, timing, log).auth.test());
+      good.push(`The bot is @${auth.user} in ${auth.team}.`);
+      const scopes = auth.response_metadata?.scopes;
+      if (scopes !== undefined) judgeScopes(scopes, bad, good);
+    } catch (error) {
+      bad.push(
+        failed('bot token', error, 'Install the app again (OAuth & Permissions) and take its bot token.'),
+      );
+    }
+  }
+  if ((settings.appToken ?? '') === '')
+    good.push('Without platforms.slack.appToken Slack only sends; no message is received.');
+  else if (!isUsableToken(settings.appToken ?? ''))
+    bad.push('platforms.slack.appToken is missing or malformed.');
+  else {
+    try {
+      const client = new webApi.WebClient(settings.appToken, webClientOptions(settings, timing, log));
+      await ask(client.apps.connections.open({}));
+      good.push('The app token opens connections.');
+    } catch (error) {
+      bad.push(
+        failed('app token', error, 'Generate one with the scope connections:write (Basic Information).'),
+      );
+    }
+  }
+  return { ok: bad.length === 0, findings: [...bad, ...good] };
+}
+
+/** What Slack said, and what to do about it; without a word from Slack only that it cannot be reached. */
+function failed(token: string, error: unknown, advice: string): string {
+  const code = platformCode(error);
+  return code === undefined
+    ? `Slack cannot be reached with the ${token}: ${messageOf(error)}.`
+    : `Slack refuses the ${token} (${code}). ${advice}`;
+}
+
+function judgeScopes(scopes: readonly string[], bad: string[], good: string[]): void {
+  for (const scope of NEEDED)
+    if (!scopes.includes(scope))
+      bad.push(`The scope ${scope} is missing: add it under OAuth & Permissions and install the app again.`);
+  for (const [scope, loss] of Object.entries(HELPFUL))
+    if (!scopes.includes(scope)) good.push(`Without the scope ${scope} ${loss}.`);
+}
+
+interface DownloadOptions {
+  readonly client: WebClient;
+  readonly way: Way;
+  readonly botToken: string;
+  readonly apiUrl: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+const MAX_REDIRECTS = 3;
+
+/**
+ * The bytes of a file in Slack. The bot token goes only to Slack's own hosts and to the configured server: the address
+ * in an event may lead anywhere (a file on another service).
+ */
+export async function downloadFile(attachment: Attachment, options: DownloadOptions): Promise<Uint8Array> {
+  const ref = readRef(attachment.ref);
+  if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is not a Slack file');
+  let url = ref.url ?? urlOf(fieldsOf((await options.client.files.info({ file: ref.id })).file));
+  const origin = url === undefined ? '' : new URL(url).origin;
+  for (let hop = 0; url !== undefined && hop <= MAX_REDIRECTS; hop += 1) {
+    const here = new URL(url);
+    if (!isOurs(here, options.apiUrl))
+      throw attachmentUnavailable(attachment.name, `it is outside Slack, at ${here.host}`);
+    const response: Response = await options.way.fetch(here.href, {
+      headers: { authorization: `Bearer ${options.botToken}` },
+      redirect: 'manual',
+      signal: options.signal,
+    });
+    const next = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+    if (next === null) return body(response, attachment, options.maxBytes, here.origin !== origin);
+    await response.body?.cancel();
+    url = new URL(next, here).href;
+  }
+  throw attachmentUnavailable(attachment.name, 'Slack named no address for it');
+}
+
+function isOurs(url: URL, apiUrl: string): boolean {
+  if (url.origin === new URL(apiUrl).origin) return true;
+  return (
+    url.protocol === 'https:' &&
+    /(^|\.)(slack\.com|slack-gov\.com|slack-edge\.com|slack-files\.com)$/.test(url.hostname)
+  );
+}
+
+/** `led`: Slack led to another host. */
+async function body(
+  response: Response,
+  attachment: Attachment,
+  maxBytes: number,
+  led: boolean,
+): Promise<Uint8Array> {
+  const { name, mimeType } = attachment;
+  const type = response.headers.get('content-type') ?? '';
+  // Without the scope files:read Slack answers with its sign-in page and status 200.
+  const signIn = type.startsWith('text/html') && (led || !mimeType.startsWith('text/'));
+  if (response.ok && !signIn) return readLimited(response, name, maxBytes);
+  await response.body?.cancel();
+  throw attachmentUnavailable(
+    name,
+    signIn ? 'the app lacks the scope files:read' : `HTTP ${response.status}`,
+  );
 }

@@ -3,11 +3,18 @@ import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { LruMap } from '../kit/lru.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
-import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';
-import { type Fields, fieldsOf, numberOf, textOf } from './fields.ts';
-import type { SlackSettings, SlackTiming } from './settings.ts';
-import { wayOf, webClientOptions } from './web-client.ts';
+import { type Fields, fieldsOf, listOf, numberOf, textOf } from './mrkdwn.ts';
+import {
+  platformCode,
+  rateLimitMs,
+  type SlackSettings,
+  type SlackTiming,
+  unauthorisedCode,
+  wayOf,
+  webClientOptions,
+} from './web-client.ts';
 
 /** One delivery of Slack's. It is delivered again unless `ack` is called within a few seconds. */
 export interface Envelope {
@@ -18,7 +25,7 @@ export interface Envelope {
   readonly ack: () => Promise<void>;
 }
 
-export interface SocketOptions {
+interface SocketOptions {
   readonly settings: SlackSettings;
   readonly timing: SlackTiming;
   readonly log: Logger;
@@ -194,4 +201,63 @@ function lastPong(client: Client): number | undefined {
   if (client.websocket === undefined) return undefined;
   const at: unknown = Reflect.get(client.websocket, 'lastPongReceivedTimestamp');
   return typeof at === 'number' ? at : undefined;
+}
+
+/** A mention comes as two events, a moment apart. */
+const APART_MS = 300;
+const MAX_KEPT = 500;
+
+interface Twin {
+  readonly came: PromiseWithResolvers<Fields>;
+  body?: Fields;
+}
+
+/**
+ * Slack tells a mention in a channel twice: as `message`, and as `app_mention`, which need not have the files, blocks and
+ * attachments. The one that comes first is taken, so it gets what the other one has.
+ */
+export class Twins {
+  readonly #kept = new LruMap<string, Twin>(MAX_KEPT);
+
+  /** An event has arrived. */
+  note(body: unknown): void {
+    const event = fieldsOf(fieldsOf(body)['event']);
+    const key = keyOf(event);
+    if (key === undefined || textOf(event, 'type') !== 'message') return;
+    const twin = this.#of(key);
+    twin.body = fieldsOf(body);
+    twin.came.resolve(twin.body);
+  }
+
+  /** The event itself, or, for a bare mention, the same message as the other event has it. */
+  async fuller(body: unknown): Promise<unknown> {
+    const event = fieldsOf(fieldsOf(body)['event']);
+    const key = keyOf(event);
+    if (key === undefined || textOf(event, 'type') !== 'app_mention' || !isBare(event)) return body;
+    const twin = this.#of(key);
+    const other = twin.body ?? (await within(twin.came.promise, APART_MS));
+    return other === undefined
+      ? body
+      : { ...other, event: { ...fieldsOf(other['event']), type: 'app_mention' } };
+  }
+
+  #of(key: string): Twin {
+    const known = this.#kept.get(key);
+    if (known !== undefined) return known;
+    const twin: Twin = { came: Promise.withResolvers<Fields>() };
+    this.#kept.set(key, twin);
+    return twin;
+  }
+}
+
+function keyOf(event: Fields): string | undefined {
+  const [channel, ts] = [textOf(event, 'channel'), textOf(event, 'ts')];
+  const direct = channel?.startsWith('D') === true || textOf(event, 'channel_type') === 'im';
+  return channel === undefined || ts === undefined || direct ? undefined : `${channel}:${ts}`;
+}
+
+function isBare(event: Fields): boolean {
+  return (
+    ['files', 'blocks', 'attachments'].every((key) => listOf(event, key).length === 0) && !('edited' in event)
+  );
 }

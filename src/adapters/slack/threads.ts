@@ -1,20 +1,20 @@
-/** What stands above a message in its thread: Slack sends the message alone. */
+/** What stands above a message in its thread: Slack sends the message alone. Also a recording's words, which come later. */
 
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import { LruMap } from '../kit/lru.ts';
+import { RecentEntries } from '../kit/state-file.ts';
+import { pause } from '../kit/supervisor.ts';
 import { subtypeKind } from './contents.ts';
-import type { Directory } from './directory.ts';
-import { missingScope, platformCode, rateLimitMs } from './errors.ts';
-import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
-import type { SlackIdentity } from './identity.ts';
-import { type Around, namesWanted } from './inbound.ts';
-import type { KnownThreads } from './known-threads.ts';
-import { isOwn, referredOf } from './referred.ts';
-import type { WebClient } from './web-client.ts';
+import type { Directory, SlackIdentity } from './directory.ts';
+import { type Fields, fieldsOf, listOf, textOf } from './mrkdwn.ts';
+import { type Around, isOwn, namesWanted, referredOf } from './receive.ts';
+import { missingScope, platformCode, rateLimitMs, type WebClient } from './web-client.ts';
 
 const MAX_ABOVE = 30;
 /** Slack tells a thread from its beginning, in pages. */
@@ -22,7 +22,7 @@ const PAGE = 200;
 const MAX_PAGES = 10;
 const MAX_REMEMBERED = 5000;
 
-export interface ThreadsOptions {
+interface ThreadsOptions {
   readonly client: WebClient;
   readonly directory: Directory;
   readonly known: KnownThreads;
@@ -172,4 +172,100 @@ function isBefore(a: string, b: string): boolean {
   const [x, y] = [a.split('.'), b.split('.')];
   const seconds = Number(x[0]) - Number(y[0]);
   return seconds === 0 ? (x[1] ?? '') < (y[1] ?? '') : seconds < 0;
+}
+
+/** A session that was quiet for a day may have ended: what it knew has to be told again. */
+const QUIET_MS = 24 * 60 * 60_000;
+
+const Stored = Type.Array(Type.Tuple([Type.String(), Type.Number()]));
+
+/** The threads that the agent knows from their beginning, and when someone last spoke with it there; also after a restart. */
+export class KnownThreads {
+  readonly #threads: RecentEntries<number>;
+  readonly #clock: () => number;
+
+  constructor(folder: string, clock: () => number, log: Logger) {
+    this.#clock = clock;
+    // Losing the file costs telling some threads twice.
+    this.#threads = new RecentEntries({
+      folder,
+      name: 'slack-threads.json',
+      capacity: 2000,
+      what: 'the list of known threads',
+      log,
+      stored: (threads) => [...threads],
+    });
+  }
+
+  async load(): Promise<void> {
+    const stored = await this.#threads.read();
+    if (Value.Check(Stored, stored)) for (const [thread, at] of stored) this.#threads.restore(thread, at);
+  }
+
+  has(thread: string): boolean {
+    const at = this.#threads.get(thread);
+    return at !== undefined && Math.abs(this.#clock() - at) < QUIET_MS;
+  }
+
+  add(thread: string): void {
+    this.#threads.set(thread, this.#clock());
+  }
+
+  /** Writes what is not written yet. */
+  close(): Promise<void> {
+    return this.#threads.close();
+  }
+}
+
+const FIRST_WAIT_MS = 250;
+
+/**
+ * The payload of an event with the words of its recordings. Slack tells of a recording while it still listens to it, so
+ * the file is asked for again until Slack is done, at most for `timeoutMs`. Never rejects.
+ */
+export async function withTranscripts(body: unknown, client: WebClient, timeoutMs: number): Promise<unknown> {
+  const payload = fieldsOf(body);
+  const event = fieldsOf(payload['event']);
+  const files = listOf(event, 'files');
+  if (!files.some(isListenedTo)) return body;
+  const heard = new Map<string, Fields>();
+  const ended = new AbortController();
+  await within(
+    Promise.all(files.filter(isListenedTo).map((file) => listen(file, heard, client, ended.signal))),
+    timeoutMs,
+  );
+  ended.abort('over');
+  if (heard.size === 0) return body;
+  const told = files.map((file) => {
+    const transcription = heard.get(textOf(file, 'id') ?? '');
+    return transcription === undefined ? file : { ...file, transcription };
+  });
+  return { ...payload, event: { ...event, files: told } };
+}
+
+function isListenedTo(file: Fields): boolean {
+  return (
+    textOf(fieldsOf(file['transcription']), 'status') === 'processing' && textOf(file, 'id') !== undefined
+  );
+}
+
+async function listen(
+  file: Fields,
+  heard: Map<string, Fields>,
+  client: WebClient,
+  signal: AbortSignal,
+): Promise<void> {
+  const id = textOf(file, 'id') ?? '';
+  try {
+    for (let waitMs = FIRST_WAIT_MS; !signal.aborted; waitMs *= 2) {
+      const transcription = fieldsOf(fieldsOf((await client.files.info({ file: id })).file)['transcription']);
+      if (textOf(transcription, 'status') !== 'processing') {
+        heard.set(id, transcription);
+        return;
+      }
+      await pause(waitMs, signal);
+    }
+  } catch {
+    // Without the scope files:read, for example. The recording itself is what counts.
+  }
 }

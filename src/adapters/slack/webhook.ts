@@ -1,11 +1,11 @@
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
-import { HealthTracker } from '../kit/health-tracker.ts';
 import { type Link, runAdapter } from '../kit/run-adapter.ts';
+import { HealthTracker } from '../kit/supervisor.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { formatSlack } from '../text/slack.ts';
-import { networkCode, toDeliveryError } from './errors.ts';
-import type { SlackTiming } from './settings.ts';
+import type { SlackTiming } from './web-client.ts';
+import { networkCode, toDeliveryError } from './web-client.ts';
 
 const CAPABILITIES: Capabilities = {
   edit: false,

@@ -3,10 +3,20 @@ import { Agent as HttpsAgent } from 'node:https';
 import { Telegram, TelegramError } from 'telegraf';
 import type { Telegram as BotMethods, Opts } from 'telegraf/types';
 import { messageOf } from '../../base/errors.ts';
+import type { PlatformsConfig } from '../../gateway/config/schema.ts';
 import { checkGate } from '../../gateway/send/send-queue.ts';
-import { type Scrub, scrubber } from '../kit/scrub.ts';
+import { type Scrub, scrubber } from '../kit/run-adapter.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
-import { TELEGRAM_API_ROOT } from './settings.ts';
+
+const TELEGRAM_API_ROOT = 'https://api.telegram.org';
+
+/** `platforms.telegram` of the configuration, and how the platform is reached. */
+export type TelegramSettings = NonNullable<PlatformsConfig['telegram']> & {
+  readonly token: string;
+  readonly mode: 'polling' | 'webhook';
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};
 
 /**
  * Makes node-fetch 2 (telegraf's transport) notice a connection that is lost in the middle of an answer. On its own
@@ -70,7 +80,7 @@ const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'
 /** How long an idle connection is kept for the next call; shorter than servers keep theirs. */
 const IDLE_MS = 4000;
 
-export interface CallOptions {
+interface CallOptions {
   readonly signal: AbortSignal;
   /** Longest time for the answer; default 20 s. */
   readonly timeoutMs?: number;

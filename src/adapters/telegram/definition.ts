@@ -1,22 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '../../base/errors.ts';
-import type { Adapter, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
-import { HealthTracker } from '../kit/health-tracker.ts';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
+import type { Attachment } from '../../gateway/model.ts';
 import { Intake } from '../kit/intake.ts';
-import { type Link, runAdapter } from '../kit/run-adapter.ts';
-import { scrubbedLogger, scrubber } from '../kit/scrub.ts';
+import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
+import { HealthTracker } from '../kit/supervisor.ts';
+import { attachmentTooLarge, attachmentUnavailable, readLimited } from '../kit/way.ts';
 import { formatTelegram } from '../text/telegram.ts';
-import { checkTelegram } from './check.ts';
-import { BotClient } from './client.ts';
+import type { TelegramSettings } from './client.ts';
+import { BotClient, TelegramFailure } from './client.ts';
 import { type ConnectionTuning, TelegramConnection } from './connection.ts';
-import { fetchFile } from './files.ts';
-import { Migrations } from './migrations.ts';
-import { Outbound } from './outbound.ts';
-import type { TelegramSettings } from './settings.ts';
-import { UpdateTaker } from './updates.ts';
+import { Outbound } from './send.ts';
+import { Migrations, UpdateTaker } from './updates.ts';
 import { webhookAddress, webhookRoute } from './webhook.ts';
+import { Me } from './wire.ts';
 
-export type { TelegramSettings } from './settings.ts';
+export type { TelegramSettings } from './client.ts';
 
 const CAPABILITIES: Capabilities = {
   edit: true,
@@ -131,4 +132,61 @@ function connect(
     typing: (chat, on) => outbound.typing(chat, on, stopped),
     fetchAttachment: (attachment, maxBytes, signal) => fetchFile(client, attachment, maxBytes, signal),
   };
+}
+
+/** Asks Telegram who the bot is and what it may read. */
+export async function checkTelegram(settings: TelegramSettings, signal: AbortSignal): Promise<AdapterCheck> {
+  if (settings.token === '')
+    return { ok: false, findings: ['No token: @BotFather gives you one for platforms.telegram.token.'] };
+  const client = new BotClient(settings.token, settings.apiRoot, settings.way);
+  try {
+    const me = await client.call('getMe', {}, { signal });
+    if (!Value.Check(Me, me)) return { ok: false, findings: ['The server does not speak the Bot API.'] };
+    const findings = [`The bot is @${me.username ?? me.first_name} (id ${me.id}).`];
+    if (me.can_join_groups === false)
+      findings.push('Groups are switched off for it (@BotFather, /setjoingroups).');
+    else if (me.can_read_all_group_messages !== true)
+      findings.push(
+        'Privacy mode is on: in groups it sees only commands, mentions and replies (@BotFather, /setprivacy).',
+      );
+    if (settings.mode === 'webhook' && webhookAddress(settings.webhookUrl) === undefined)
+      return { ok: false, findings: ['Webhook mode needs platforms.telegram.webhookUrl.', ...findings] };
+    return { ok: true, findings };
+  } catch (error) {
+    const refused = error instanceof TelegramFailure && error.unauthorised;
+    const finding = refused
+      ? 'Telegram refuses the token: get a new one from @BotFather (/token).'
+      : `Telegram cannot be reached: ${client.scrub(messageOf(error))}.`;
+    return { ok: false, findings: [finding] };
+  } finally {
+    client.close();
+  }
+}
+
+const TelegramFile = Type.Object({
+  file_path: Type.Optional(Type.String()),
+  file_size: Type.Optional(Type.Integer()),
+});
+
+/** The bytes behind an attachment. Bots may download 20 MB at most. */
+export async function fetchFile(
+  client: BotClient,
+  attachment: Attachment,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { name, ref } = attachment;
+  try {
+    const file = await client.call('getFile', { file_id: ref }, { signal });
+    if (!Value.Check(TelegramFile, file) || file.file_path === undefined)
+      throw attachmentUnavailable(name, 'Telegram did not say where it is');
+    if ((file.file_size ?? 0) > maxBytes) throw attachmentTooLarge(name, maxBytes);
+    if (file.file_path.startsWith('/'))
+      throw attachmentUnavailable(name, 'a Bot API server in local mode is not supported');
+    const response = await client.fetch(client.fileUrl(file.file_path), { signal, redirect: 'error' });
+    return await readLimited(response, name, maxBytes);
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    throw attachmentUnavailable(name, client.scrub(messageOf(error)));
+  }
 }

@@ -1,4 +1,4 @@
-import { type Mark, quoteDepth, type Run } from './styled.ts';
+import { type Mark, quoteDepth, type Run, runAt, type StyledText, sharedMarks } from './styled.ts';
 
 /** Where escaping is needed and what to write instead. */
 export interface Escape {
@@ -20,7 +20,7 @@ export function escapeRule(source: string, replace: (match: string) => string): 
  * What a mark asks of its surroundings: nothing; no blanks right inside it; or that and no letters right outside it.
  * Blanks are moved out, letters are kept off by a zero-width space.
  */
-export type Hug = 'none' | 'blanks' | 'letters';
+type Hug = 'none' | 'blanks' | 'letters';
 
 /** How a platform writes marks: the table of tokens that, with the render rules and a counter, is a platform. */
 export interface Dialect {
@@ -47,7 +47,7 @@ export function looseBackticks(match: string): string {
   return match === '``' ? `\`${ZERO_WIDTH_SPACE}\`` : match;
 }
 
-export function escapeText(text: string, rule: Escape | undefined): string {
+function escapeText(text: string, rule: Escape | undefined): string {
   return rule === undefined ? text : text.replace(rule.pattern, (match) => rule.replace(match));
 }
 
@@ -62,4 +62,144 @@ export function escapeOf({ escapes }: Dialect, run: Run): Escape | undefined {
 /** Line prefix inside the quotes of `marks`. */
 export function prefixOf(dialect: Dialect, marks: readonly Mark[]): string {
   return dialect.quotePrefix === '' ? '' : dialect.quotePrefix.repeat(quoteDepth(marks));
+}
+
+/** No markup: quotes keep their `>`, a link shows its address behind the label. */
+export const plainDialect: Dialect = {
+  escapes: { text: undefined, code: undefined, pre: undefined, bare: undefined },
+  quotePrefix: '> ',
+  open: () => '',
+  close: (mark, ended) => (mark.type === 'link' && ended && !mark.bare ? ` (${mark.url})` : ''),
+  hug: () => 'none',
+};
+
+const WORD_END = /[\p{L}\p{N}\p{M}_]$/u;
+const WORD_START = /^[\p{L}\p{N}\p{M}_]/u;
+
+/** Writes `doc.text[from, to)` in the dialect; `next` is where the following part begins. */
+export function writeSlice(
+  doc: StyledText,
+  from: number,
+  to: number,
+  next: number,
+  dialect: Dialect,
+): string {
+  const writer = new Writer(dialect);
+  const following = next < doc.text.length ? doc.runs[runAt(doc, next)]?.marks : undefined;
+  for (let index = runAt(doc, from); index < doc.runs.length; index += 1) {
+    const run = doc.runs[index];
+    const start = doc.starts[index] ?? 0;
+    if (run === undefined || start >= to) break;
+    const whole = from <= start && start + run.text.length <= to;
+    writer.write(run, whole ? run.text : run.text.slice(Math.max(0, from - start), to - start));
+  }
+  return writer.end(following ?? []);
+}
+
+class Writer {
+  readonly #dialect: Dialect;
+  #out = '';
+  /** The last characters of `#out`, kept apart so that looking back never flattens the growing string. */
+  #tail = '';
+  #open: readonly Mark[] = [];
+  /** How many of the open marks have been written; the rest waits for the first non-blank. */
+  #written = 0;
+  /** Of the written ones, how many hug their text. */
+  #hugging = 0;
+  /** Blanks that belong behind a hugging mark if it closes now. */
+  #held = '';
+  /** A closed hugging mark wants no letter right behind it. */
+  #keepOff = false;
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  write(run: Run, text: string): void {
+    this.#closeTo(sharedMarks(this.#open, run.marks), () => true);
+    this.#open = run.marks;
+    let body = escapeText(text, escapeOf(this.#dialect, run));
+    const prefix = prefixOf(this.#dialect, run.marks);
+    if (prefix !== '') body = body.replaceAll('\n', `\n${prefix}`);
+    if (this.#written < run.marks.length) body = this.#openAround(body);
+    if (body === '') return;
+    const end = this.#hugging > 0 ? body.trimEnd().length : body.length;
+    this.#put(body.slice(0, end));
+    this.#held += body.slice(end);
+  }
+
+  end(following: readonly Mark[]): string {
+    this.#closeTo(0, (mark) => !following.includes(mark));
+    return this.#out + this.#held;
+  }
+
+  /** Opens the marks that are waiting; blanks go before hugging ones. Returns what is left of `body`. */
+  #openAround(body: string): string {
+    let rest = body;
+    while (this.#written < this.#open.length) {
+      const mark = this.#open[this.#written];
+      if (mark === undefined) break;
+      if (this.#dialect.hug(mark) !== 'none') {
+        const text = rest.trimStart();
+        this.#put(rest.slice(0, rest.length - text.length));
+        rest = text;
+        if (rest === '') return '';
+      }
+      this.#openOne(mark, this.#dialect.hug(mark));
+    }
+    return rest;
+  }
+
+  #openOne(mark: Mark, hug: Hug): void {
+    const token = (mark.type === 'quote' ? this.#dialect.quotePrefix : '') + this.#dialect.open(mark);
+    this.#flushHeld();
+    const touches =
+      (hug === 'letters' && WORD_END.test(this.#tail)) ||
+      (hug !== 'none' && this.#tail.endsWith(token.charAt(0)));
+    if (touches) this.#append(ZERO_WIDTH_SPACE);
+    this.#keepOff = false;
+    this.#put(this.#prefixed(token, this.#written));
+    this.#written += 1;
+    if (hug !== 'none') this.#hugging += 1;
+  }
+
+  #closeTo(count: number, ended: (mark: Mark) => boolean): void {
+    for (; this.#written > count; this.#written -= 1) {
+      const mark = this.#open[this.#written - 1];
+      if (mark === undefined) continue;
+      const token = this.#prefixed(this.#dialect.close(mark, ended(mark)), this.#written - 1);
+      const hug = this.#dialect.hug(mark);
+      if (hug === 'none') {
+        this.#put(token);
+        continue;
+      }
+      this.#append(token);
+      this.#hugging -= 1;
+      this.#keepOff = hug === 'letters' && this.#held === '';
+    }
+  }
+
+  #prefixed(token: string, depth: number): string {
+    if (!token.includes('\n')) return token;
+    return token.replaceAll('\n', `\n${prefixOf(this.#dialect, this.#open.slice(0, depth))}`);
+  }
+
+  #put(text: string): void {
+    if (text === '') return;
+    this.#flushHeld();
+    if (this.#keepOff && WORD_START.test(text)) this.#append(ZERO_WIDTH_SPACE);
+    this.#keepOff = false;
+    this.#append(text);
+  }
+
+  #flushHeld(): void {
+    this.#append(this.#held);
+    this.#held = '';
+  }
+
+  #append(text: string): void {
+    if (text === '') return;
+    this.#out += text;
+    this.#tail = text.length > 1 ? text.slice(-2) : (this.#tail + text).slice(-2);
+  }
 }

@@ -1,6 +1,6 @@
 import type { Part } from '../../gateway/adapter.ts';
+import { plainDialect } from './dialect.ts';
 import { measure, type TextUnit } from './measure.ts';
-import { plainDialect } from './plain-dialect.ts';
 import { formatFor, type PlatformText } from './platform.ts';
 
 export interface PlainOptions {

@@ -1,10 +1,10 @@
 import { segmentsOf } from '../../base/text.ts';
 import type { Part } from '../../gateway/adapter.ts';
-import { type Dialect, escapeOf, prefixOf, ZERO_WIDTH_SPACE } from './dialect.ts';
+import { type Dialect, escapeOf, prefixOf, writeSlice, ZERO_WIDTH_SPACE } from './dialect.ts';
+import { renderDocument } from './document.ts';
+import type { RenderRules } from './inline.ts';
 import { measure, splitsPair, type TextUnit, takeFitting } from './measure.ts';
 import { parseMarkdown } from './parse.ts';
-import { renderDocument } from './render/document.ts';
-import type { RenderRules } from './render/rules.ts';
 import {
   isBlankAt,
   isCodeBlock,
@@ -14,7 +14,6 @@ import {
   type StyledText,
   sharedMarks,
 } from './styled.ts';
-import { writeSlice } from './write-slice.ts';
 
 /** Ends a sentence when a blank follows. */
 const SENTENCE_END = codes('.!?…');

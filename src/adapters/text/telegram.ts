@@ -1,6 +1,5 @@
 import type { Part } from '../../gateway/adapter.ts';
-import { type Dialect, escapeRule } from './dialect.ts';
-import { plainDialect } from './plain-dialect.ts';
+import { type Dialect, escapeRule, plainDialect } from './dialect.ts';
 import { formatFor, type PlatformText } from './platform.ts';
 
 /** "1-4096 characters after entities parsing" (Bot API, sendMessage); entity offsets are UTF-16 units. */

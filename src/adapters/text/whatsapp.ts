@@ -1,6 +1,5 @@
 import type { Part } from '../../gateway/adapter.ts';
-import { type Dialect, escapeRule, looseBackticks } from './dialect.ts';
-import { plainDialect } from './plain-dialect.ts';
+import { type Dialect, escapeRule, looseBackticks, plainDialect } from './dialect.ts';
 import { formatFor, type PlatformText } from './platform.ts';
 
 /** WhatsApp takes far more; this is what a reader of a phone can take, and where clients fold a message. */

@@ -5,7 +5,7 @@ import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { type IrcLine, readLine } from './irc-line.ts';
+import { type IrcLine, readLine } from './receive.ts';
 
 export interface ChatClientOptions {
   readonly url: string;

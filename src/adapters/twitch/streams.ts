@@ -8,7 +8,7 @@ import type { Logger } from '../../base/log.ts';
 import { LruMap } from '../kit/lru.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
-import type { Helix } from './helix.ts';
+import type { Helix } from './api.ts';
 
 /** https://dev.twitch.tv/docs/eventsub/websocket-reference/ */
 const Message = Type.Object({

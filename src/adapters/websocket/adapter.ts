@@ -11,10 +11,17 @@ import type {
 } from '../../gateway/adapter.ts';
 import type { TurnEvent } from '../../gateway/events.ts';
 import type { AdapterHealth, ChatRef, TaskView } from '../../gateway/model.ts';
-import { Clients, type Connection } from './clients.ts';
-import { connectedFrame, outboundFrame, withId } from './frames-out.ts';
-import { ClientIdentity, clientName, randomId } from './identity.ts';
-import { ClientProtocol, type OwnSession, type StartBackground } from './protocol.ts';
+import { connectedFrame, outboundFrame, withId } from './frames.ts';
+import {
+  ClientIdentity,
+  ClientProtocol,
+  Clients,
+  type Connection,
+  clientName,
+  type OwnSession,
+  randomId,
+  type StartBackground,
+} from './protocol.ts';
 
 /** Changes of this span are one report: clients may come, go and write a thousand times a second. */
 const REPORT_MS = 250;

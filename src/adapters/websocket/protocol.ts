@@ -1,11 +1,122 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
-import type { AdapterHost, Frame } from '../../gateway/adapter.ts';
+import type { AdapterHost, ChatSocket, Frame } from '../../gateway/adapter.ts';
 import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
-import { type Clients, type Connection, confirmFirst } from './clients.ts';
-import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';
-import { connectedFrame, withId } from './frames-out.ts';
-import { type ClientIdentity, clientName } from './identity.ts';
+import {
+  type BackgroundFrame,
+  BadFrame,
+  connectedFrame,
+  parseBackground,
+  parseHello,
+  parsePrompt,
+  withId,
+} from './frames.ts';
+
+/** One connection and the identity it speaks for. */
+export interface Connection {
+  readonly socket: ChatSocket;
+  clientId: string;
+  name: string;
+  /** Its hello gave the name. */
+  named: boolean;
+  /** The language code that its hello gave. */
+  language?: string;
+  /** Something was taken from it: its identity is settled. */
+  used: boolean;
+  /** Starts of tasks that were not confirmed yet; until then news of tasks waits in `news`. */
+  starting: number;
+  readonly news: object[];
+}
+
+/** The confirmation of a start comes before the first news of the task. */
+async function confirmFirst(connection: Connection, start: () => Promise<object>): Promise<void> {
+  connection.starting += 1;
+  try {
+    connection.socket.send(await start());
+  } finally {
+    connection.starting -= 1;
+    if (connection.starting === 0)
+      for (const frame of connection.news.splice(0)) connection.socket.send(frame);
+  }
+}
+
+/** Connections of one person at once; one more closes the oldest. */
+export const CONNECTIONS_PER_CLIENT = 16;
+
+/** Which connections speak for which client. The newest comes last; its pong is the proof of delivery. */
+export class Clients {
+  readonly #byId = new Map<string, Connection[]>();
+  #count = 0;
+
+  /** Connections of all clients. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Oldest first; empty for a client that is not connected. */
+  of(clientId: string): readonly Connection[] {
+    return this.#byId.get(clientId) ?? [];
+  }
+
+  *all(): Iterable<Connection> {
+    for (const connections of this.#byId.values()) yield* connections;
+  }
+
+  /** Returns the connection that has to go because this client has too many, if any. */
+  add(connection: Connection): Connection | undefined {
+    const connections = this.#byId.get(connection.clientId) ?? [];
+    connections.push(connection);
+    this.#byId.set(connection.clientId, connections);
+    this.#count += 1;
+    return connections.length > CONNECTIONS_PER_CLIENT ? connections[0] : undefined;
+  }
+
+  remove(connection: Connection): void {
+    const connections = this.#byId.get(connection.clientId);
+    const index = connections?.indexOf(connection) ?? -1;
+    if (connections === undefined || index < 0) return;
+    connections.splice(index, 1);
+    this.#count -= 1;
+    if (connections.length === 0) this.#byId.delete(connection.clientId);
+  }
+}
+
+/**
+ * Who a client is across connections. The key proves an id and follows from it, so nothing has to be stored; anyone who
+ * replaces the secret makes new users of all clients.
+ */
+export class ClientIdentity {
+  readonly #secret: string;
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  keyOf(clientId: string): string {
+    return createHmac('sha256', this.#secret).update(clientId).digest('base64url');
+  }
+
+  /** Constant time: an attacker learns nothing from how long a invalid key takes. */
+  proves(clientId: string, clientKey: string): boolean {
+    const right = Buffer.from(this.keyOf(clientId));
+    const given = Buffer.from(clientKey);
+    return given.length === right.length && timingSafeEqual(given, right);
+  }
+}
+
+/** Nearly 128 random bits, short enough to read aloud in parts; never looks like a flag of a command line. */
+export function randomId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
+}
+
+/** Of a client that gave no name. */
+export function clientName(clientId: string): string {
+  return `client ${clientId.slice(0, 6)}`;
+}
 
 /**
  * Starts a background task for a client; the answer is the task. Decides itself whether this sender may: throws a
@@ -20,7 +131,7 @@ export type StartBackground = (
 /** Throws a GatewayError when a prompt cannot go to the session that it names. */
 export type OwnSession = (chat: ChatRef, sender: Sender, sessionId: string) => void;
 
-export interface ClientProtocolDeps {
+interface ClientProtocolDeps {
   readonly identity: ClientIdentity;
   readonly clients: Clients;
   readonly newId: () => string;

@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
 
-export interface CloseReason {
+interface CloseReason {
   /** What the supervisor does about it. */
   readonly error: Error;
   /** The phone has unlinked this session: its keys are worthless and are to be removed. */

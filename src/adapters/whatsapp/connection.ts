@@ -3,20 +3,18 @@ import type { BinaryNode, ConnectionState, UserFacingSocketConfig } from 'bailey
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { HealthTracker } from '../kit/health-tracker.ts';
-import { PULSE, Pulse } from '../kit/pulse.ts';
-import { ParkedError, REACH_MS } from '../kit/supervisor.ts';
-import { Acks } from './acks.ts';
+import type { HealthTracker } from '../kit/supervisor.ts';
+import { ParkedError, PULSE, Pulse, REACH_MS } from '../kit/supervisor.ts';
 import type { Socket } from './baileys.ts';
+import { baileysLogger, withProvenServer } from './baileys.ts';
 import { closeReason, property } from './close-reason.ts';
 import type { Credentials } from './credentials.ts';
 import { bareJid, isBroadcast, personOf, userOf } from './jid.ts';
-import { baileysLogger } from './logger.ts';
-import type { Line } from './outbound.ts';
+import type { Line } from './send.ts';
+import { Acks } from './send.ts';
 import type { Session } from './session.ts';
 import { chosen, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
-import { withProvenServer } from './signatures.ts';
 
 /** Longest wait for the closing handshake; a peer that is gone never answers it. */
 const CLOSE_GRACE_MS = 500;

@@ -2,7 +2,7 @@ import type { proto } from 'baileys';
 import { defined } from '../../base/defined.ts';
 import type { Attachment } from '../../gateway/model.ts';
 import { NO_CONTENT, UNREADABLE } from './kinds.ts';
-import { type MediaType, refOfMedia } from './media-ref.ts';
+import { type MediaType, refOfMedia } from './media.ts';
 
 /** What a person wrote, taken out of its wrappers. */
 export interface Content {

@@ -1,22 +1,27 @@
+import { existsSync } from 'node:fs';
 import type { Agent } from 'node:https';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { defined } from '../../base/defined.ts';
-import { silentLogger } from '../../base/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
-import { attachmentUnavailable } from '../kit/download.ts';
-import { HealthTracker } from '../kit/health-tracker.ts';
 import { type Link, runAdapter } from '../kit/run-adapter.ts';
-import { Supervisor } from '../kit/supervisor.ts';
+import { HealthTracker, Supervisor } from '../kit/supervisor.ts';
+import { attachmentUnavailable } from '../kit/way.ts';
 import { formatWhatsapp } from '../text/whatsapp.ts';
-import type { Baileys } from './baileys.ts';
-import { checkWhatsApp } from './check.ts';
+import { type Baileys, loadBaileys } from './baileys.ts';
 import { runConnection } from './connection.ts';
-import { forgetPerson } from './forget.ts';
+import { ACCOUNT, SESSION_FILE } from './credentials.ts';
+import { userOf } from './jid.ts';
 import { fetchMedia } from './media.ts';
-import { type Line, Outbound } from './outbound.ts';
+import { type Line, Outbound } from './send.ts';
 import { Session } from './session.ts';
-import { chosen, sessionFolder, type WhatsAppSettings } from './settings.ts';
+import { readSessionValue, type SessionChange, SessionFile } from './session-file.ts';
+import { chosen, sessionFolder, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 
-export { BAILEYS_VERSION } from './baileys.ts';
 export type { WhatsAppSettings } from './settings.ts';
 
 const CAPABILITIES: Capabilities = {
@@ -147,3 +152,110 @@ function connect(settings: WhatsAppSettings, tuning: WhatsAppTuning, host: Adapt
     },
   };
 }
+
+const Creds = Type.Object({
+  me: Type.Optional(Type.Object({ id: Type.String(), name: Type.Optional(Type.String()) })),
+});
+
+/**
+ * Looks whether WhatsApp can be reached and which account is linked, without connecting: a second connection would end
+ * the one of a gateway that runs. The session is only read.
+ */
+export async function checkWhatsApp(
+  settings: WhatsAppSettings,
+  options: { readonly load?: (() => Promise<Baileys>) | undefined; readonly stateDir: string | undefined },
+  signal: AbortSignal,
+): Promise<AdapterCheck> {
+  const bad: string[] = [];
+  const good: string[] = [];
+  await loadBaileys(options.stateDir, options.load).catch((error: unknown) => bad.push(messageOf(error)));
+  const url = new URL(chosen(settings.url) ?? WHATSAPP_URL);
+  const proxied = settings.way?.agent(url.href) !== undefined;
+  const reached = proxied ? reachByProxy(url, settings, signal) : reach(url, signal);
+  await reached.catch((error: unknown) =>
+    bad.push(`WhatsApp cannot be reached at ${url.host}: ${messageOf(error)}.`),
+  );
+  if (options.stateDir !== undefined) {
+    const folder = sessionFolder(settings, options.stateDir);
+    try {
+      good.push(linkedAs(await readSessionValue(join(folder, SESSION_FILE), ACCOUNT, 'creds')));
+    } catch (error) {
+      bad.push(`${messageOf(error)}. Restore it from a backup, or delete it and link the phone again.`);
+    }
+  }
+  return { ok: bad.length === 0, findings: [...bad, ...good] };
+}
+
+function linkedAs(stored: string | undefined): string {
+  const creds: unknown = stored === undefined ? undefined : JSON.parse(stored);
+  const me = Value.Check(Creds, creds) ? creds.me : undefined;
+  if (me === undefined)
+    return 'No account is linked yet: start the adapter and scan the QR code in the console with the phone (Settings > Linked devices), or set platforms.whatsapp.pairingPhone for a code to type.';
+  const name = me.name === undefined || me.name === '~' ? '' : `${me.name} `;
+  return `Linked as ${name}+${userOf(me.id)}.`;
+}
+
+/** Whatever the server answers, it is there. */
+async function reachByProxy(url: URL, { way }: WhatsAppSettings, signal: AbortSignal): Promise<void> {
+  const response = await way?.fetch(url.href.replace(/^ws/, 'http'), { signal });
+  await response?.body?.cancel();
+}
+
+/** Opens a connection and closes it again: whether anybody is there, nothing more. */
+function reach(url: URL, signal: AbortSignal): Promise<void> {
+  const port = Number(url.port) || (url.protocol === 'wss:' ? 443 : 80);
+  return new Promise((done, fail) => {
+    const socket = createConnection({ host: url.hostname, port, signal });
+    socket.once('connect', () => {
+      socket.destroy();
+      done();
+    });
+    socket.once('error', fail);
+  });
+}
+
+/** Whose values list people; what is taken out is learned again. */
+const MEMBERS: ReadonlySet<string> = new Set(['sender-key-memory', 'device-list']);
+
+/**
+ * Takes what the linked session keeps about a person out of its file: keys, devices, names, messages that were sent.
+ * Their phone asks for new keys with the next message: nothing is lost but the past.
+ */
+export async function forgetPerson(
+  folder: string,
+  { ids, chatIds }: { readonly ids: readonly string[]; readonly chatIds: readonly string[] },
+  log: Logger,
+): Promise<void> {
+  const path = join(folder, SESSION_FILE);
+  if (!existsSync(path)) return;
+  const users = new Set(
+    [...ids, ...chatIds].flatMap((jid) => /^(\d+)(?::\d+)?(?:@|$)/u.exec(jid)?.[1] ?? []),
+  );
+  const names = (text: string): boolean => text.split(/\D+/u).some((part) => users.has(part));
+  const file = await SessionFile.open(path, log);
+  try {
+    const changes = file.buckets
+      .filter((bucket) => bucket !== ACCOUNT)
+      .flatMap((bucket) =>
+        file
+          .entries(bucket)
+          .filter(([id, value]) => names(id) || names(MEMBERS.has(bucket) ? value : addressIn(value)))
+          .map(([id]): SessionChange => ({ bucket, id, value: null })),
+      );
+    if (changes.length > 0) await file.write(changes);
+    await file.rewrite();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What of a value says whom it is about: an address, a mapping, the chat and the sender of a message. */
+function addressIn(value: string): string {
+  const parsed: unknown = JSON.parse(value);
+  if (typeof parsed === 'string') return parsed;
+  if (Array.isArray(parsed)) return typeof parsed[0] === 'string' ? parsed[0] : '';
+  const { chat, sender }: { chat?: unknown; sender?: unknown } = { ...Object(parsed) };
+  return JSON.stringify([chat ?? '', sender ?? '']);
+}
+
+export { BAILEYS_VERSION } from './baileys.ts';

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { inboundMessage, type Place, readMessage } from '../../../src/adapters/discord/inbound.ts';
+import { readableText } from '../../../src/adapters/discord/contents.ts';
 import {
   commandText,
+  inboundMessage,
   interactionMessage,
+  type Place,
   readInteraction,
-} from '../../../src/adapters/discord/interactions.ts';
-import { readableText } from '../../../src/adapters/discord/mentions.ts';
+  readMessage,
+} from '../../../src/adapters/discord/receive.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import {
   ADA,

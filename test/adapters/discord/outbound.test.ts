@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { deliveryError } from '../../../src/adapters/discord/outbound.ts';
 import { DiscordFailure, type FailureKind } from '../../../src/adapters/discord/rest.ts';
+import { deliveryError } from '../../../src/adapters/discord/send.ts';
 import { say } from '../../../src/gateway/language/chat-text.ts';
 import { menusFor } from '../../../src/gateway/receive/commands/chat-commands.ts';
 import { CHANNEL, type Json } from '../../platforms/discord-state.ts';

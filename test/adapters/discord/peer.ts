@@ -1,6 +1,6 @@
 import type { DiscordTuning } from '../../../src/adapters/discord/definition.ts';
 import { createDiscordAdapter } from '../../../src/adapters/discord/definition.ts';
-import type { DiscordSettings } from '../../../src/adapters/discord/settings.ts';
+import type { DiscordSettings } from '../../../src/adapters/discord/rest.ts';
 import type { Way } from '../../../src/adapters/kit/way.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';

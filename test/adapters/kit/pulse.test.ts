@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PULSE, Pulse } from '../../../src/adapters/kit/pulse.ts';
+import { PULSE, Pulse } from '../../../src/adapters/kit/supervisor.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scrubbedLogger, scrubber } from '../../../src/adapters/kit/scrub.ts';
+import { scrubbedLogger, scrubber } from '../../../src/adapters/kit/run-adapter.ts';
 import { RecordingHost } from '../contract.ts';
 
 describe('scrubbing', () => {

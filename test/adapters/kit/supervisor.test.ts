@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { HealthTracker } from '../../../src/adapters/kit/health-tracker.ts';
 import {
   backoffMs,
+  HealthTracker,
   isAway,
   ParkedError,
   pause,

@@ -1,6 +1,6 @@
 import { webApi } from '@slack/bolt';
 import { describe, expect, it } from 'vitest';
-import { toDeliveryError, unauthorisedCode } from '../../../src/adapters/slack/errors.ts';
+import { toDeliveryError, unauthorisedCode } from '../../../src/adapters/slack/web-client.ts';
 
 const platform = (error: string): Error => new webApi.WebAPIPlatformError({ ok: false, error });
 const network = (code: string): Error =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { SlackIdentity } from '../../../src/adapters/slack/identity.ts';
-import { chatOfEvent, type Reading, readEvent } from '../../../src/adapters/slack/inbound.ts';
+import type { SlackIdentity } from '../../../src/adapters/slack/directory.ts';
 import { NO_NAMES } from '../../../src/adapters/slack/mrkdwn.ts';
+import { chatOfEvent, type Reading, readEvent } from '../../../src/adapters/slack/receive.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
 const me: SlackIdentity = { teamId: 'T1', teamName: 'Test', userId: 'UBOT', botId: 'BBOT', name: 'pibot' };

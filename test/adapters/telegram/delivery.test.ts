@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type FailureKind, TelegramFailure } from '../../../src/adapters/telegram/client.ts';
-import { deliveryError, isAlreadyDeleted, isUnchanged } from '../../../src/adapters/telegram/outbound.ts';
+import { deliveryError, isAlreadyDeleted, isUnchanged } from '../../../src/adapters/telegram/send.ts';
 import { DeliveryError } from '../../../src/base/errors.ts';
 
 const refused = (code: number, text: string): TelegramFailure =>

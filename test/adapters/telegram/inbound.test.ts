@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type InboundContext, readUpdate } from '../../../src/adapters/telegram/inbound.ts';
+import { type InboundContext, readUpdate } from '../../../src/adapters/telegram/receive.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { ADA, GROUP, type Json, OTHER_BOT } from '../../platforms/telegram-state.ts';
 

@@ -1,6 +1,6 @@
 import type { Way } from '../../../src/adapters/kit/way.ts';
+import type { TelegramSettings } from '../../../src/adapters/telegram/client.ts';
 import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
-import type { TelegramSettings } from '../../../src/adapters/telegram/settings.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { TelegramServer } from '../../platforms/telegram-server.ts';

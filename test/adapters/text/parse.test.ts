@@ -2,8 +2,7 @@ import { fromMarkdown } from 'mdast-util-from-markdown';
 import { gfmFromMarkdown } from 'mdast-util-gfm';
 import { gfm } from 'micromark-extension-gfm';
 import { describe, expect, it } from 'vitest';
-import { parseMarkdown } from '../../../src/adapters/text/parse.ts';
-import { textOf } from '../../../src/adapters/text/tree.ts';
+import { parseMarkdown, textOf } from '../../../src/adapters/text/parse.ts';
 import { cpuMs } from '../../support/cpu-time.ts';
 
 /** What the reference parser says of the whole text at once. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chatLine, isTagValue, Repetitions } from '../../../src/adapters/twitch/outbound.ts';
+import { chatLine, isTagValue, Repetitions } from '../../../src/adapters/twitch/send.ts';
 
 describe('a chat line', () => {
   it.each([

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { readMessage, type TwitchIdentity } from '../../../src/adapters/twitch/inbound.ts';
-import { type IrcLine, readLine } from '../../../src/adapters/twitch/irc-line.ts';
+import {
+  type IrcLine,
+  readLine,
+  readMessage,
+  type TwitchIdentity,
+} from '../../../src/adapters/twitch/receive.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
 const me: TwitchIdentity = { login: 'pibot', userId: '900' };

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { deliveryErrorOf, loginRefusal } from '../../../src/adapters/twitch/notices.ts';
-import { RateWindow } from '../../../src/adapters/twitch/rate-window.ts';
+import { deliveryErrorOf, loginRefusal } from '../../../src/adapters/twitch/receive.ts';
+import { RateWindow } from '../../../src/adapters/twitch/send.ts';
 
 describe('the rate window', () => {
   it('never lets more than the limit into any window, however they come', async () => {

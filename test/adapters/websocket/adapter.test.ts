@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { WebSocket as OtherClient } from 'ws';
 import { createWebSocketAdapter } from '../../../src/adapters/websocket/adapter.ts';
-import { CONNECTIONS_PER_CLIENT } from '../../../src/adapters/websocket/clients.ts';
+import { CONNECTIONS_PER_CLIENT } from '../../../src/adapters/websocket/protocol.ts';
 import { DeliveryError, GatewayError } from '../../../src/base/errors.ts';
 import type { OutboundMeta, SendRequest } from '../../../src/gateway/adapter.ts';
 import type { ChatRef, TaskView } from '../../../src/gateway/model.ts';

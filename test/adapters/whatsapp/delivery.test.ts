@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { messageIdOf } from '../../../src/adapters/whatsapp/outbound.ts';
+import { messageIdOf } from '../../../src/adapters/whatsapp/send.ts';
 import { attr, node } from '../../platforms/whatsapp/nodes.ts';
 import { chatOf, WhatsAppRig } from './rig.ts';
 

@@ -1,8 +1,8 @@
 import { proto, type WAMessage, type WAMessageKey } from 'baileys';
 import { describe, expect, it } from 'vitest';
-import { type InboundContext, mapInbound } from '../../../src/adapters/whatsapp/inbound.ts';
 import { NO_CONTENT, UNREADABLE } from '../../../src/adapters/whatsapp/kinds.ts';
-import { mediaOfRef } from '../../../src/adapters/whatsapp/media-ref.ts';
+import { mediaOfRef } from '../../../src/adapters/whatsapp/media.ts';
+import { type InboundContext, mapInbound } from '../../../src/adapters/whatsapp/receive.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
 const ADA = '811110001@lid';

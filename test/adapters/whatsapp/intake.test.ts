@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { Intake } from '../../../src/adapters/whatsapp/intake.ts';
+import { Intake } from '../../../src/adapters/whatsapp/receive.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { tries } from '../../support/tries.ts';

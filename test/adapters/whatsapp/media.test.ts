@@ -1,7 +1,6 @@
 import * as baileys from 'baileys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fetchMedia, mediaUrl } from '../../../src/adapters/whatsapp/media.ts';
-import { type MediaRef, refOfMedia } from '../../../src/adapters/whatsapp/media-ref.ts';
+import { fetchMedia, type MediaRef, mediaUrl, refOfMedia } from '../../../src/adapters/whatsapp/media.ts';
 import { MediaHost } from '../../platforms/whatsapp/media-host.ts';
 
 const host = new MediaHost();

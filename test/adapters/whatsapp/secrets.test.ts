@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { baileysLogger } from '../../../src/adapters/whatsapp/logger.ts';
+import { baileysLogger } from '../../../src/adapters/whatsapp/baileys.ts';
 import type { LogFields, Logger } from '../../../src/base/log.ts';
 import { WhatsAppRig } from './rig.ts';
 

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import * as baileys from 'baileys';
 import { Curve, generateSignalPubKey, WA_CERT_DETAILS } from 'baileys';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { checkSignatures, verifyXeddsa } from '../../../src/adapters/whatsapp/baileys.ts';
 import { createWhatsAppAdapter } from '../../../src/adapters/whatsapp/definition.ts';
-import { checkSignatures, verifyXeddsa } from '../../../src/adapters/whatsapp/signatures.ts';
 import { WhatsAppRig } from './rig.ts';
 
 /** Random keys and texts, each with a true signature. */

@@ -16,7 +16,7 @@ import {
   xmppPreKey,
   xmppSignedPreKey,
 } from 'baileys';
-import type { BaileysLogger } from '../../../src/adapters/whatsapp/logger.ts';
+import type { BaileysLogger } from '../../../src/adapters/whatsapp/baileys.ts';
 import { bytes, child, must, node, SERVER } from './nodes.ts';
 
 export const silent: BaileysLogger = {
