@@ -75,7 +75,7 @@ function literals(file: string): Text[] {
 }
 
 /** People who write to the demo, and what they write. */
-const SPOKEN = /simulator\/people|agent\/script\.ts/;
+const SPOKEN = /simulator\/simulator|agent\/script\.ts/;
 
 function findings(texts: readonly Text[]): string[] {
   return LIST.flatMap(({ pattern, instead }) =>
