@@ -22,7 +22,7 @@ export interface FileRef {
 }
 
 /** Files that no one can read here, and what they are called. */
-export const UNREADABLE_FILES = {
+const UNREADABLE_FILES = {
   list: 'a list',
   tombstone: 'a file that was deleted',
   hidden_by_limit: 'a file that the workspace hides because of its limit',
