@@ -20,7 +20,7 @@ import type { LogLevel } from './base/log.ts';
 import { removeRuntime, urlOf, writeRuntime } from './cli/runtime-file.ts';
 import { type ComposeOptions, composeGateway } from './compose.ts';
 import type { Adapter } from './gateway/adapter.ts';
-import { completeConfig, storeConfig } from './gateway/config/complete.ts';
+import { completeConfig, storeConfig } from './gateway/config/edits.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { GatewayConfig, GatewayConfigFile } from './gateway/config/public-types.ts';
 import type { Platform } from './gateway/model.ts';

@@ -15,7 +15,7 @@ import type { EventStream } from './gateway/events.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { LogSink } from './gateway/log-hub.ts';
 import type { Platform } from './gateway/model.ts';
-import { LocalOperator } from './gateway/operator/local-operator.ts';
+import { LocalOperator } from './gateway/operator/operations/table.ts';
 import { measuresOf } from './server/metric-tables.ts';
 import { Metrics, traceMessages } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';

@@ -4,7 +4,7 @@ import { defined } from '../base/defined.ts';
 import { GatewayError, LeaderError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
-import { findSocketPlace, type SocketPlace } from '../gateway/operator/operator-socket-path.ts';
+import { findSocketPlace, type SocketPlace } from '../gateway/operator/operator-address.ts';
 import { type GatewayAddress, knowsToken } from '../server/link-connection.ts';
 import { type DataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { isRunning } from '../store/process-identity.ts';

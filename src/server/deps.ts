@@ -1,10 +1,12 @@
+/** What the server works with, what one peer may cost, and how a request is refused. */
 import type { Clock } from '../base/async.ts';
+import { GatewayError, type GatewayErrorOptions } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { AdapterRoute, ChatSocketAcceptor } from '../gateway/adapter.ts';
 import type { ResetSettings } from '../gateway/config/settings.ts';
 import type { ChatKind, Platform } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
-import type { LinkSurface } from './link-protocol.ts';
+import type { LinkSurface } from '../gateway/operator/operator-address.ts';
 
 /** A route that an adapter brings along. The body that it gets is complete and within the limit. */
 export interface ExtraRoute extends AdapterRoute {
@@ -84,4 +86,44 @@ export const DEFAULT_LIMITS: ServerLimits = {
 /** What arrived while this process itself was delayed has to be read before anybody is judged by it. */
 export function everyBeat(beat: () => void, heartbeatMs: number): NodeJS.Timeout {
   return setInterval(() => setImmediate(beat), heartbeatMs).unref();
+}
+
+interface RefusalOptions extends GatewayErrorOptions {
+  readonly status: number;
+  /** Headers that belong to the refusal: `Allow`, `Retry-After`, `WWW-Authenticate`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A request that is not carried out; reaches the client as `{"error","code","hint"}`. */
+export class RequestRefused extends GatewayError {
+  override readonly name = 'RequestRefused';
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: string, message: string, options: RefusalOptions) {
+    super(code, message, options);
+    this.headers = options.headers ?? {};
+  }
+}
+
+export interface ErrorBody {
+  readonly error: string;
+  readonly code: string;
+  readonly hint: string;
+}
+
+/** What a client may know about a failure: unknown errors keep their text to the log. */
+export function errorBody(error: unknown): { readonly status: number; readonly body: ErrorBody } {
+  if (error instanceof GatewayError)
+    return {
+      status: error.status,
+      body: { error: error.message, code: error.code, hint: error.hint ?? 'See the log of the gateway.' },
+    };
+  return {
+    status: 500,
+    body: {
+      error: 'the gateway failed on this request',
+      code: 'internal',
+      hint: 'See the log of the gateway.',
+    },
+  };
 }

@@ -3,19 +3,17 @@ import { connect } from 'node:net';
 import { type RawData, WebSocket } from 'ws';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
-import type { SocketPlace } from '../gateway/operator/operator-socket-path.ts';
+import type { SocketPlace } from '../gateway/operator/operator-address.ts';
+import { type LinkSurface, OPERATOR_PATH, SURFACE_HEADER } from '../gateway/operator/operator-address.ts';
 import {
   challengeOf,
   LINK_PROTOCOL,
   type LinkServerFrame,
-  type LinkSurface,
   newNonce,
-  OPERATOR_PATH,
   parseServerFrame,
   proofOf,
   proves,
   Seal,
-  SURFACE_HEADER,
 } from './link-protocol.ts';
 
 export interface LinkHandlers {

@@ -13,7 +13,7 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEq
 import type { RawData, WebSocket } from 'ws';
 import { GatewayError } from '../base/errors.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
-import type { ErrorBody } from './refusal.ts';
+import type { ErrorBody } from './deps.ts';
 
 /** Raised when an older peer could not understand the frames. */
 export const LINK_PROTOCOL = 1;
@@ -78,19 +78,6 @@ export function parseServerFrame(text: string): LinkServerFrame | undefined {
   if (type === 'result' && typeof id === 'string') return { type, id, data };
   if (type === 'error' && isErrorData(data)) return { type, data, ...(typeof id === 'string' ? { id } : {}) };
   return undefined;
-}
-
-/** The route of the operator link, known to both ends. */
-export const OPERATOR_PATH = '/operator';
-/** Names the program at the other end of a link, for the audit. */
-export const SURFACE_HEADER = 'x-gateway-surface';
-/** Programs that link to a gateway next to the attached console. */
-const LINK_SURFACES = ['attach', 'cli', 'extension'] as const;
-export type LinkSurface = (typeof LINK_SURFACES)[number];
-
-/** What a peer says it is; anyone who says nothing known counts as an attached console. All of them hold the same token. */
-export function surfaceOf(header: string | readonly string[] | undefined): LinkSurface {
-  return LINK_SURFACES.find((each) => each === header) ?? 'attach';
 }
 
 const LABEL = 'pi-gateway-tui operator link 1';

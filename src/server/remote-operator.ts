@@ -16,6 +16,7 @@ import {
   type OperatorQueries,
   type OperatorSnapshot,
 } from '../gateway/operator/operator.ts';
+import type { LinkSurface } from '../gateway/operator/operator-address.ts';
 import {
   type GatewayAddress,
   type LinkAddress,
@@ -24,7 +25,6 @@ import {
   type LinkTimes,
   linkAddress,
 } from './link-connection.ts';
-import type { LinkSurface } from './link-protocol.ts';
 import { PendingAnswers } from './link-protocol.ts';
 import { eventsBetween, foldEvents } from './mirror.ts';
 

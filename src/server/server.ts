@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { makingPath, nameSocket, prepareSocketPlace } from '../gateway/operator/operator-socket-path.ts';
+import { makingPath, nameSocket, prepareSocketPlace } from '../gateway/operator/operator-address.ts';
 import { AccessGuard } from './access.ts';
 import { DEFAULT_LIMITS, type ServerDeps, type ServerLimits } from './deps.ts';
 import type { HttpListener } from './http-listener.ts';

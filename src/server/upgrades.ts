@@ -5,14 +5,14 @@ import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { ChatSocketAcceptor } from '../gateway/adapter.ts';
 import { Repeats } from '../gateway/decisions.ts';
+import { OPERATOR_PATH } from '../gateway/operator/operator-address.ts';
 import type { Access, AccessGuard, RequestFacts } from './access.ts';
 import { ClientSocket, type RepeatedLine, WriteBatch } from './client-socket.ts';
-import { everyBeat, type ServerLimits } from './deps.ts';
-import { OPERATOR_PATH, OperatorChallenge } from './link-protocol.ts';
+import { errorBody, everyBeat, RequestRefused, type ServerLimits } from './deps.ts';
+import { OperatorChallenge } from './link-protocol.ts';
 import type { ServerCounters } from './metric-tables.ts';
 import type { LinkProof } from './operator-link.ts';
 import { chooseSubProtocol, isOperatorSocket } from './peers.ts';
-import { errorBody, RequestRefused } from './refusal.ts';
 
 interface UpgradeDeps {
   readonly guard: AccessGuard;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isStopped, killMarked, killTree, signalGroup } from '../../src/base/process-tree.ts';
-import { prepareSocketPlace } from '../../src/gateway/operator/operator-socket-path.ts';
+import { prepareSocketPlace } from '../../src/gateway/operator/operator-address.ts';
 import { nodeDisk } from '../../src/store/disk.ts';
 import { FolderLock } from '../../src/store/lock.ts';
 import { aliveness, identityOf, isRunning, ownIdentity } from '../../src/store/process-identity.ts';

@@ -9,7 +9,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findSocketPlace } from '../../src/gateway/operator/operator-socket-path.ts';
+import { findSocketPlace } from '../../src/gateway/operator/operator-address.ts';
 import { BIN, childEnv, GatewayProcess, operatorToken, temporaryFolder } from '../support/gateway-process.ts';
 
 export interface SplitBrainOptions {

@@ -13,7 +13,7 @@ import { EventStream, type GatewayEvent } from '../../src/gateway/events.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { LogHub } from '../../src/gateway/log-hub.ts';
 import type { ChatRef, InboundMessage, Platform } from '../../src/gateway/model.ts';
-import { LocalOperator } from '../../src/gateway/operator/local-operator.ts';
+import { LocalOperator } from '../../src/gateway/operator/operations/table.ts';
 import { SECURITY_MIGRATIONS, SESSION_MIGRATIONS, TASK_MIGRATIONS } from '../../src/gateway/schema.ts';
 import { Redactor } from '../../src/gateway/send/egress.ts';
 import { dataFolder } from '../../src/store/data-folder.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Operator } from '../../src/gateway/operator/operator.ts';
-import { findSocketPlace, prepareSocketPlace } from '../../src/gateway/operator/operator-socket-path.ts';
+import { findSocketPlace, prepareSocketPlace } from '../../src/gateway/operator/operator-address.ts';
 import { challengeOf, newNonce, proofOf } from '../../src/server/link-protocol.ts';
 import { connectOperator } from '../../src/server/remote-operator.ts';
 import { temporaryFolder } from '../store/kit/folder.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
-import type { LocalOperator } from '../../src/gateway/operator/local-operator.ts';
+import type { LocalOperator } from '../../src/gateway/operator/operations/table.ts';
 import { temporaryFolder } from '../support/gateway-process.ts';
 
 const folder = temporaryFolder();

@@ -4,8 +4,9 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { GatewayError } from '../../src/base/errors.ts';
 import { type Logger, silentLogger } from '../../src/base/log.ts';
 import type { GatewayEvent, Operator } from '../../src/gateway/operator/operator.ts';
+import { surfaceOf } from '../../src/gateway/operator/operator-address.ts';
 import { linkUrl } from '../../src/server/link-connection.ts';
-import { LINK_PROTOCOL, OperatorChallenge, surfaceOf } from '../../src/server/link-protocol.ts';
+import { LINK_PROTOCOL, OperatorChallenge } from '../../src/server/link-protocol.ts';
 import {
   attachOperator,
   type ConnectOptions,

@@ -3,8 +3,7 @@ import type { Adapter } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import { type OutboundRow, outboxView, smallerParts, undeliveredText } from './outbound-row.ts';
-import type { OutboxRows } from './outbox-rows.ts';
-import type { RowSender } from './row-sender.ts';
+import type { OutboxRows, RowSender } from './row-sender.ts';
 import type { ChatPace, DeadChats, RetryIn, SendQueues } from './send-queue.ts';
 
 const RETRY = { minMs: 1000, maxMs: 60_000 } as const;

@@ -9,8 +9,7 @@ import { type ChatText, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type OutboxView, type Platform, type Sender } from '../model.ts';
 import { Deliveries } from './deliveries.ts';
 import { type NewOutbound, newRow, type OutboundRow, outboxView } from './outbound-row.ts';
-import { OutboxRows } from './outbox-rows.ts';
-import { type Amend, Amendments, RowSender } from './row-sender.ts';
+import { type Amend, Amendments, OutboxRows, RowSender } from './row-sender.ts';
 import { ChatPace, DeadChats, SendQueues } from './send-queue.ts';
 import { parseTarget, type Target } from './target.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../../src/compose.ts';
-import type { LocalOperator } from '../../../src/gateway/operator/local-operator.ts';
+import type { LocalOperator } from '../../../src/gateway/operator/operations/table.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';
 import { TestPlatform } from '../test-platform.ts';
 

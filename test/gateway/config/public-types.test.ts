@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { completeConfig } from '../../../src/gateway/config/complete.ts';
+import { completeConfig } from '../../../src/gateway/config/edits.ts';
 import { checkConfig } from '../../../src/gateway/config/load.ts';
 import type { GatewayConfig, GatewayConfigFile } from '../../../src/gateway/config/public-types.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';

@@ -1,4 +1,7 @@
-/** Where the operator's own programs on this machine reach the gateway: a path in the data directory, known to both ends. */
+/**
+ * Where operators reach the gateway, known to both ends: the route of the operator link, and for the operator's own programs
+ * on this machine a path in the data directory.
+ */
 import { randomBytes } from 'node:crypto';
 import {
   type BigIntStats,
@@ -14,6 +17,19 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
+/** The route of the operator link, known to both ends. */
+export const OPERATOR_PATH = '/operator';
+/** Names the program at the other end of a link, for the audit. */
+export const SURFACE_HEADER = 'x-gateway-surface';
+/** Programs that link to a gateway next to the attached console. */
+const LINK_SURFACES = ['attach', 'cli', 'extension'] as const;
+export type LinkSurface = (typeof LINK_SURFACES)[number];
+
+/** What a peer says it is; anyone who says nothing known counts as an attached console. All of them hold the same token. */
+export function surfaceOf(header: string | readonly string[] | undefined): LinkSurface {
+  return LINK_SURFACES.find((each) => each === header) ?? 'attach';
+}
 
 /** Bytes of a socket path without its terminating zero: `sun_path` holds 108 on Linux and 104 on macOS and the BSDs. */
 const LONGEST = process.platform === 'linux' ? 107 : 103;
