@@ -99,6 +99,8 @@ interface Segment extends SegmentName {
   begun: boolean;
   /** Where the last durable record ends: the file is cut back to here when a write fails. */
   size: number;
+  /** A seal stands before `size` that may not be on the disk: the next record must not be there without it. */
+  loose: boolean;
 }
 
 /**
@@ -133,7 +135,7 @@ export class Journal {
     const { disk, path, epoch } = this.#options;
     const target = segmentPath(path, first, epoch);
     const file = await disk.open(target, 'create');
-    this.#segment = { path: target, first, epoch, file, begun: false, size: 0 };
+    this.#segment = { path: target, first, epoch, file, begun: false, size: 0, loose: false };
   }
 
   /** The segment that a snapshot of everything before it has to name. */
@@ -199,22 +201,23 @@ export class Journal {
     if (segment === undefined) throw new Error('the journal has no segment');
     const { file } = segment;
     const bytes = this.#lines.bytes();
+    const together = where === 'pool' && !segment.loose ? file.writeSynced : undefined;
     try {
-      if (where !== 'pool' && file.now !== undefined) file.now.write(bytes, segment.size);
+      if (together !== undefined) await together(bytes, segment.size);
+      else if (where !== 'pool' && file.now !== undefined) file.now.write(bytes, segment.size);
       else await file.write(bytes, segment.size);
     } catch (error) {
-      await this.#undo(segment, 'truncate');
+      await this.#undo(segment, together === undefined ? 'truncate' : afterFailedSync(error));
       throw error;
     }
     try {
       if (where === 'all' && file.now !== undefined) file.now.sync();
-      else await file.sync();
+      else if (together === undefined) await file.sync();
     } catch (error) {
-      // After a failed sync no one knows what the disk holds; only "no space" leaves the file in order.
-      const full = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT';
-      await this.#undo(segment, full ? 'truncate' : 'rotate');
+      await this.#undo(segment, afterFailedSync(error));
       throw error;
     }
+    segment.loose = false;
     segment.size += bytes.length;
     this.#newTexts = [];
     this.#lines.clear();
@@ -227,6 +230,7 @@ export class Journal {
     this.#lines.add(seq, seq, '');
     const bytes = this.#lines.bytes();
     try {
+      segment.loose = true;
       await segment.file.write(bytes, segment.size);
       segment.size += bytes.length;
     } catch {
@@ -249,7 +253,7 @@ export class Journal {
       // Whatever has this name is ours and holds no record: it would be named for an earlier one.
       await disk.remove(target);
       file = await disk.open(target, 'create');
-      next = { path: target, first, epoch, file, begun: false, size: 0 };
+      next = { path: target, first, epoch, file, begun: false, size: 0, loose: false };
       await this.#writeHeader(next);
     } catch (error) {
       await this.#unmake(target, file);
@@ -352,6 +356,12 @@ export class Journal {
       // Stays 'rotate': the next record waits until a new segment could be made.
     }
   }
+}
+
+/** After a failed sync no one knows what the disk holds; only "no space" leaves the file in order. */
+function afterFailedSync(error: unknown): 'truncate' | 'rotate' {
+  const code = systemCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT' ? 'truncate' : 'rotate';
 }
 
 async function closeQuietly(file: DiskFile): Promise<void> {

@@ -58,11 +58,13 @@ describe('after a crash at any moment', () => {
       crashAt: fc.integer({ min: 1, max: 90 }),
       powerCut: fc.boolean(),
       paging: fc.boolean(),
+      writesSynced: fc.boolean(),
       seed: fc.nat(),
     });
     await fc.assert(
-      fc.asyncProperty(run, async ({ steps, crashAt, powerCut, paging, seed }) => {
+      fc.asyncProperty(run, async ({ steps, crashAt, powerCut, paging, writesSynced, seed }) => {
         const disk = paging ? new MemoryDisk().paging() : new MemoryDisk();
+        disk.writesSynced = writesSynced;
         const ledger = new Ledger();
         const image = (): MemoryDisk => (powerCut ? disk.afterPowerCut(randomFrom(seed)) : disk.afterKill());
         let left: MemoryDisk | undefined;
@@ -130,5 +132,23 @@ describe('after a crash at any moment', () => {
       );
       await again.close();
     }
+  });
+
+  it('finds a record that was synced alone behind a seal that was not', async () => {
+    const disk = new MemoryDisk();
+    disk.writesSynced = true;
+    const db = await open(disk);
+    const ledger = new Ledger();
+    for (let group = 0; group < 3; group++) {
+      await Promise.all([1, 2].map((key) => ledger.write(db, { key, length: 10, action: 'put' })));
+      await new Promise((resolve) => setTimeout(resolve, 2)); // lets the seal be written
+      await ledger.write(db, { key: 3, length: 10, action: 'put' });
+      for (let seed = 0; seed < 20; seed++) {
+        const again = await open(disk.afterPowerCut(randomFrom(seed)));
+        ledger.check(again, true);
+        await again.close();
+      }
+    }
+    await db.close();
   });
 });

@@ -220,35 +220,40 @@ describe('a disk that refuses', () => {
       }),
       code: fc.constantFrom('ENOSPC', 'EIO', 'EDQUOT'),
       paging: fc.boolean(),
+      writesSynced: fc.boolean(),
       compactAfterBytes: fc.constantFrom(500, 5_000, 1_000_000),
       seed: fc.nat(),
     });
     await fc.assert(
-      fc.asyncProperty(run, async ({ groups, failing, code, paging, compactAfterBytes, seed }) => {
-        const disk = paging ? new MemoryDisk().paging() : new MemoryDisk();
-        const ledger = new Ledger();
-        const options = { path, migrations: ledgerMigrations, log: silentLogger, disk, compactAfterBytes };
-        const db = await Database.open(options);
-        const start = disk.operations;
-        disk.before = () => {
-          const at = disk.operations - start;
-          if (failing.some(([from, length]) => at >= from && at < from + length)) throw systemError(code);
-        };
-        for (const group of groups) await Promise.all(group.map((body) => ledger.write(db, body)));
-        heal(disk);
-        ledger.check(db, false);
-        await ledger.write(db, { key: 0, length: 5, action: 'put' });
-        ledger.check(db, false);
-        for (const left of [disk.afterKill(), disk.afterPowerCut(randomFrom(seed))]) {
-          const again = await Database.open({ ...options, disk: left });
-          ledger.check(again, false);
-          await again.close();
-        }
-        await db.close();
-        const last = await Database.open(options);
-        ledger.check(last, false);
-        await last.close();
-      }),
+      fc.asyncProperty(
+        run,
+        async ({ groups, failing, code, paging, writesSynced, compactAfterBytes, seed }) => {
+          const disk = paging ? new MemoryDisk().paging() : new MemoryDisk();
+          disk.writesSynced = writesSynced;
+          const ledger = new Ledger();
+          const options = { path, migrations: ledgerMigrations, log: silentLogger, disk, compactAfterBytes };
+          const db = await Database.open(options);
+          const start = disk.operations;
+          disk.before = () => {
+            const at = disk.operations - start;
+            if (failing.some(([from, length]) => at >= from && at < from + length)) throw systemError(code);
+          };
+          for (const group of groups) await Promise.all(group.map((body) => ledger.write(db, body)));
+          heal(disk);
+          ledger.check(db, false);
+          await ledger.write(db, { key: 0, length: 5, action: 'put' });
+          ledger.check(db, false);
+          for (const left of [disk.afterKill(), disk.afterPowerCut(randomFrom(seed))]) {
+            const again = await Database.open({ ...options, disk: left });
+            ledger.check(again, false);
+            await again.close();
+          }
+          await db.close();
+          const last = await Database.open(options);
+          ledger.check(last, false);
+          await last.close();
+        },
+      ),
       { numRuns: tries(300) },
     );
   }, 120_000);

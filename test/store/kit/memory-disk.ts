@@ -63,6 +63,9 @@ export class MemoryDisk implements Disk {
     this.#durableFiles = new Map(files);
   }
 
+  /** A write and its sync may be one call, as on Linux. */
+  writesSynced = false;
+
   /** Databases are kept in a paged file, as on a real disk. */
   paging(): this {
     this.paged = (_, whole) => (whole === undefined ? undefined : PagedFile.of('unused', whole));
@@ -165,7 +168,24 @@ export class MemoryDisk implements Disk {
       inode.content = patched(inode.content, at, copy);
       inode.pending.push({ at, bytes: copy });
     };
+    const writeSynced = async (bytes: Uint8Array, at: number): Promise<void> => {
+      this.operations++;
+      try {
+        this.before({ kind: 'write', path, bytes: bytes.length });
+      } catch (error) {
+        write(bytes.subarray(0, Math.floor(bytes.length / 2)), at);
+        throw error;
+      }
+      write(bytes, at);
+      this.after({ kind: 'write', path, bytes: bytes.length });
+      this.before({ kind: 'sync', path });
+      // These bytes alone: what was written before may still be lost.
+      inode.pending.pop();
+      inode.durable = patched(inode.durable, at, new Uint8Array(bytes));
+      this.after({ kind: 'sync', path });
+    };
     return {
+      ...(this.writesSynced ? { writeSynced } : {}),
       write: (bytes, at) => {
         const operation: Operation = { kind: 'write', path, bytes: bytes.length };
         try {
