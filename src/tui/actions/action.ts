@@ -12,8 +12,6 @@ import type { LoadedList } from '../state/rows.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, PageId, Toast, ViewState } from '../state/view.ts';
 
-export type { Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/decisions.ts';
-
 /**
  * Where a key works. `global` everywhere but in text fields and dialogs; `list` in every pane and list view; `view` in
  * list views that opened over the panes; `page` in everything that scrolls as text; the rest in the thing of that name.

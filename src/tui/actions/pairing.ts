@@ -7,17 +7,9 @@ import { isPlatform, type PairingView, PLATFORMS, type Platform, userIdFault } f
 import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/list.ts';
 import { invitePlatforms } from '../lists/people.ts';
-import type { Undo } from '../state/decisions.ts';
+import type { Confirmation, Prompted, Undo } from '../state/decisions.ts';
 import { type Invite, replaceMode, topMode } from '../state/view.ts';
-import {
-  type Action,
-  type ActionContext,
-  act,
-  type Confirmation,
-  needsRow,
-  onRow,
-  type Prompted,
-} from './action.ts';
+import { type Action, type ActionContext, act, needsRow, onRow } from './action.ts';
 import { bulkOf } from './volume.ts';
 
 function who(row: PairingView): string {

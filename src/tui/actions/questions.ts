@@ -3,8 +3,9 @@ import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/list.ts';
 import { callKey, questionWords } from '../lists/questions.ts';
+import type { Confirmation } from '../state/decisions.ts';
 import { openedList, topMode } from '../state/view.ts';
-import { type Action, type ActionContext, type Confirmation, onRow } from './action.ts';
+import { type Action, type ActionContext, onRow } from './action.ts';
 
 function what(row: DialogView): string {
   return `${originWords(row.id)}#${row.number} ${clean(row.call?.tool ?? row.title, 60)}`;

@@ -19,12 +19,20 @@ import { VOLUME } from './volume.ts';
 
 const OFF = new Set(['stopped', 'disabled']);
 
+function order(
+  context: ActionContext,
+  verb: 'start' | 'stop' | 'restart' | 'check',
+  platform: Platform,
+): void {
+  context.run({ type: `adapter.${verb}`, platform }, { pending: platform });
+}
+
 function stop(context: ActionContext, platform: Platform): void {
   context.ask({
     title: `Stop ${platform}?`,
     lines: ['Messages on this platform are not received until you start it again.'],
     verb: `stop ${platform}`,
-    confirmed: () => context.run({ type: 'adapter.stop', platform }, { pending: platform }),
+    confirmed: () => order(context, 'stop', platform),
   });
 }
 
@@ -55,8 +63,8 @@ const ADAPTERS: readonly Action[] = [
     ...onRow('adapters', (context, row) => {
       const { platform } = row;
       // It has given up on its own: starting it means a new try with what is set now.
-      if (row.state === 'parked') context.run({ type: 'adapter.restart', platform }, { pending: platform });
-      else if (OFF.has(row.state)) context.run({ type: 'adapter.start', platform }, { pending: platform });
+      if (row.state === 'parked') order(context, 'restart', platform);
+      else if (OFF.has(row.state)) order(context, 'start', platform);
       else stop(context, platform);
     }),
   },
@@ -68,9 +76,7 @@ const ADAPTERS: readonly Action[] = [
     help: 'Drop the connection of the selected adapter and connect again.',
     hint: 12,
     careful: 'adapters',
-    ...onRow('adapters', (context, row) =>
-      context.run({ type: 'adapter.restart', platform: row.platform }, { pending: row.platform }),
-    ),
+    ...onRow('adapters', (context, row) => order(context, 'restart', row.platform)),
   },
   {
     id: 'adapter.check',
@@ -79,9 +85,7 @@ const ADAPTERS: readonly Action[] = [
     label: 'check',
     help: 'Ask the platform whether the settings of the selected adapter work.',
     hint: 13,
-    ...onRow('adapters', (context, row) =>
-      context.run({ type: 'adapter.check', platform: row.platform }, { pending: row.platform }),
-    ),
+    ...onRow('adapters', (context, row) => order(context, 'check', row.platform)),
   },
   {
     id: 'adapter.settings',
@@ -102,8 +106,7 @@ const ADAPTERS: readonly Action[] = [
     args: '<name> start|stop|restart',
     run(context, [platform, verb]) {
       if (!isPlatform(platform)) context.toast(`Which adapter? One of ${PLATFORMS.join(', ')}.`, 'warn');
-      else if (verb === 'start') context.run({ type: 'adapter.start', platform }, { pending: platform });
-      else if (verb === 'restart') context.run({ type: 'adapter.restart', platform }, { pending: platform });
+      else if (verb === 'start' || verb === 'restart') order(context, verb, platform);
       else if (verb === 'stop') stop(context, platform);
       else context.toast(`What shall ${platform} do? start, stop or restart.`, 'warn');
     },

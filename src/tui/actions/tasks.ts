@@ -2,18 +2,9 @@
 import type { OutboxView, ScheduleView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
-import type { Undo } from '../state/decisions.ts';
+import type { Confirmation, Prompted, Undo } from '../state/decisions.ts';
 import { isOpenTask } from '../state/slices.ts';
-import {
-  type Action,
-  type ActionContext,
-  act,
-  type Confirmation,
-  missing,
-  needsRow,
-  onRow,
-  type Prompted,
-} from './action.ts';
+import { type Action, type ActionContext, act, missing, needsRow, onRow } from './action.ts';
 import { bulkOf } from './volume.ts';
 
 function cancel(context: ActionContext, task: TaskView): void {

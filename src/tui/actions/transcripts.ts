@@ -200,7 +200,7 @@ export const SEARCH: readonly Action[] = [
     run(context) {
       const hit = context.target('hits');
       const mode = context.view.modes.findLast((each) => each.kind === 'list');
-      if (hit !== undefined) open(context, hit, (mode?.kind === 'list' ? mode.subject : undefined) ?? '');
+      if (hit !== undefined) open(context, hit, mode?.subject ?? '');
     },
   },
 ];

@@ -1,7 +1,7 @@
 /** Many rows at once: marks, the order of a list, and filters that have a name. */
 import { clean } from '../draw/cells.ts';
-import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
-import { LISTS } from '../lists/lists.ts';
+import type { ListId, RowOf } from '../lists/list.ts';
+import { keyOf, LISTS } from '../lists/lists.ts';
 import type { Bulk, BulkItem } from '../state/decisions.ts';
 import { otherColumn } from '../state/rows.ts';
 import { activeList, filterOf, type ViewState } from '../state/view.ts';
@@ -16,11 +16,6 @@ const MARKABLE: ReadonlySet<ListId> = new Set([
   'refusals',
   'allowlist',
 ]);
-
-function keyOf<K extends ListId>(list: K, row: RowOf[K]): string {
-  const definition: ListDefinition<RowOf[K]> = LISTS[list];
-  return definition.key(row);
-}
 
 function marking(view: ViewState, list: ListId, keys: Iterable<string>): ViewState {
   return { ...view, marks: { ...view.marks, [list]: new Set(keys) } };

@@ -219,12 +219,6 @@ export const ASCII_GLYPHS: Glyphs = {
   box: { h: '-', v: '|', tl: '+', tr: '+', bl: '+', br: '+' },
 };
 
-/**
- * From one set of attributes to the next with as few sequences as possible. The result is exactly what Ink writes for
- * the same cells: Ink then finds the line in its cache instead of taking it apart a second time, which is a quarter
- * of the cost of a frame.
- */
-
 /** A true color as one number next to the plain codes: which ground it colors, and red, green and blue below. */
 const PACKED = 2 ** 24;
 
@@ -270,7 +264,11 @@ function apply(on: readonly number[], code: number, start: boolean): number[] {
 /** There are few different changes, and each line makes a dozen: every change is worked out once. */
 const known = new WeakMap<readonly number[], WeakMap<readonly number[], Transition>>();
 
-/** Sets of attributes are told apart by identity: pass the same array for the same set. */
+/**
+ * From one set of attributes to the next with as few sequences as possible. The result is exactly what Ink writes for
+ * the same cells: Ink then finds the line in its cache instead of taking it apart a second time, which is a quarter
+ * of the cost of a frame. Sets of attributes are told apart by identity: pass the same array for the same set.
+ */
 export function transition(from: readonly number[], to: readonly number[]): Transition {
   let changes = known.get(from);
   if (changes === undefined) {

@@ -2,7 +2,7 @@ import type { AdapterState, AdapterView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { chart, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
-import { gatewayOf, type ListDefinition, oneLine, originSpans, ownId } from './list.ts';
+import { gatewayOf, type ListDefinition, originSpans, ownId } from './list.ts';
 
 const SIGNS: Readonly<Record<AdapterState, { sign: (g: Glyphs) => string; style: Style }>> = {
   connected: { sign: (g) => g.on, style: 'ok' },
@@ -48,7 +48,6 @@ export const adaptersList: ListDefinition<AdapterView> = {
     sent: (row) => row.sent,
     gateway: (row) => gatewayOf(row.platform),
   },
-  height: oneLine,
   // As in the header: what is disabled is not expected to be there.
   count: (rows) =>
     `${rows.filter((row) => row.state === 'connected').length}/${rows.filter((row) => row.state !== 'disabled').length}`,

@@ -144,11 +144,11 @@ export interface ListDefinition<Row> {
   readonly columns?: Columns<Row>;
   /** What its rows are called: that column is as wide as the rows that are shown need it. */
   readonly name?: (row: Row, glyphs: Glyphs) => string;
-  /** Lines of one row on that width; the same for all rows of a list. */
-  readonly height: (width: number) => number;
+  /** Lines of one row on that width; one line where it is absent. */
+  readonly height?: (width: number) => number;
   readonly draw: (row: Row, context: DrawContext) => readonly Line[];
-  /** In the border next to the title, "4/6" or "17". */
-  readonly count: (rows: readonly Row[], slices: Slices) => string;
+  /** In the border next to the title, "4/6"; the number of rows where it is absent. */
+  readonly count?: (rows: readonly Row[], slices: Slices) => string;
   /** Sentences for an empty list: what will appear here and which key starts it. */
   readonly empty: (slices: Slices) => readonly string[];
 }
@@ -160,9 +160,6 @@ export function platformCell(platform: string, { group }: Pick<DrawContext, 'gro
   if (group === undefined) return span(fillTo(platform, 9), 'dim');
   return group.first ? span(fillTo(platform, 9), 'accent') : span(' '.repeat(9));
 }
-
-/** Height of a list whose rows are one line each. */
-export const oneLine = (): number => 1;
 
 /** The row, and the name, that stands for all of them. */
 export const ALL_GATEWAYS = 'all';

@@ -13,7 +13,6 @@ import {
   type DrawContext,
   gatewayOf,
   type ListDefinition,
-  oneLine,
   originSpans,
   platformCell,
   type RejectedPerson,
@@ -130,8 +129,6 @@ export const refusalsList: ListDefinition<RejectedPerson> = {
     at: (row) => row.at,
     messages: (row) => row.count ?? 1,
   },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['No rejected messages.', 'Every rejected message appears here with its reason.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
@@ -162,8 +159,6 @@ export const blockedList: ListDefinition<Blocked> = {
   key: (row) => `${row.platform} ${row.userId}`,
   haystack: (row) => `${row.platform} ${row.userId}`,
   columns: { platform: (row) => row.platform, id: (row) => row.userId, since: (row) => row.at },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['No one is blocked.', 'b blocks the sender of a request or of a rejected message.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
@@ -190,8 +185,6 @@ export const allowlistList: ListDefinition<AllowlistView> = {
     added: (row) => row.addedAt,
     id: (row) => row.userId,
   },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['The allowlist is empty.', 'Approve a pairing request, or : allow <platform> <userId>.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [

@@ -6,7 +6,7 @@ import type { DialogView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
-import { gatewayOf, type ListDefinition, oneLine, originSpans } from './list.ts';
+import { gatewayOf, type ListDefinition, originSpans } from './list.ts';
 
 /** Deletes, runs what was fetched, widens rights, leaves the machine, reads secrets. */
 const DANGEROUS = new RegExp(
@@ -87,8 +87,6 @@ export const questionsList: ListDefinition<DialogView> = {
   haystack: (row) =>
     `${gatewayOf(row.id) ?? ''} #${row.number} ${row.kind} ${row.chat?.platform ?? ''} ${row.requesterName ?? ''} ${questionWords(row)}`,
   columns: { gateway: (row) => gatewayOf(row.id) },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => [
     'No agent asks anything.',
     'Tool calls that need approval (agent.approvals) and other questions appear here.',

@@ -14,7 +14,6 @@ import {
   gatewayOf,
   type Hit,
   type ListDefinition,
-  oneLine,
   originSpans,
   platformCell,
   showsAll,
@@ -139,7 +138,6 @@ export const sessionsList: ListDefinition<SessionRow> = {
     `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.host ?? ''} ${row.id} ${boundWords(row) ?? ''}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
   columns: COLUMNS,
   name: (row, glyphs) => sessionName(row, glyphs.sub),
-  height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);
     return active > 0 ? `${rows.length}, ${active} running` : String(rows.length);
@@ -180,8 +178,6 @@ export const hitsList: ListDefinition<Hit> = {
   key: (row) => `${row.kind} ${row.id} ${row.at} ${row.text}`,
   haystack: (row) => `${row.kind} ${row.who} ${row.where} ${row.text}`,
   columns: { kind: (row) => row.kind, who: (row) => row.who, where: (row) => row.where, at: (row) => row.at },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => [
     'Nothing was found.',
     ': search <words> looks in all transcripts, tasks and rejected messages.',

@@ -5,7 +5,7 @@ import { clean, fillTo } from '../draw/cells.ts';
 import { bar, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
 import { isOpenTask } from '../state/slices.ts';
-import { gatewayOf, type ListDefinition, oneLine, originSpans, ownId, showsAll } from './list.ts';
+import { gatewayOf, type ListDefinition, originSpans, ownId, showsAll } from './list.ts';
 
 const SIGNS: Readonly<Record<TaskStatus, { sign: (g: Glyphs) => string; style: Style; words: string }>> = {
   queued: { sign: (g) => g.wait, style: 'warn', words: 'queued' },
@@ -53,7 +53,6 @@ export const tasksList: ListDefinition<TaskView> = {
     id: (row) => row.id,
     gateway: (row) => gatewayOf(row.id),
   },
-  height: oneLine,
   count: (rows) => {
     const open = rows.filter(isOpenTask).length;
     return open > 0 ? `${open} open of ${rows.length}` : String(rows.length);
@@ -107,7 +106,6 @@ export const schedulesList: ListDefinition<ScheduleView> = {
     last: (row) => row.lastStatus,
     id: (row) => row.id,
   },
-  height: oneLine,
   count: (rows) => {
     const active = rows.filter(({ state }) => state === 'active').length;
     return active === rows.length ? String(active) : `${active} active of ${rows.length}`;

@@ -7,7 +7,7 @@ import { cutLine, type Line, lineWidth, type Span, span, spread } from '../draw/
 import type { Glyphs, Style } from '../draw/theme.ts';
 import { clockTime, momentOf } from '../draw/times.ts';
 import type { ContextView, LogEntry } from '../state/slices.ts';
-import { ALL_GATEWAYS, gatewayOf, type ListDefinition, oneLine, originSpans, platformCell } from './list.ts';
+import { ALL_GATEWAYS, gatewayOf, type ListDefinition, originSpans, platformCell } from './list.ts';
 
 export const outboxList: ListDefinition<OutboxView> = {
   title: 'Outbox',
@@ -22,8 +22,6 @@ export const outboxList: ListDefinition<OutboxView> = {
     kind: (row) => row.kind,
     gateway: (row) => gatewayOf(row.id),
   },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['Everything is delivered.', 'Pending and failed deliveries appear here.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const failed = row.state === 'failed';
@@ -64,8 +62,6 @@ export const configList: ListDefinition<ConfigValue> = {
   key: (row) => row.key,
   haystack: (row) => `${row.key} ${configText(row.value)} ${row.source} ${row.help}`,
   columns: { key: (row) => row.key, source: (row) => row.source },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['Loading the configuration.'],
   draw(row, { width, glyphs }) {
     const keyWidth = Math.min(34, Math.floor(width / 2));
@@ -85,8 +81,6 @@ export const queueList: ListDefinition<QueueEntry> = {
   rows: ({ loaded }) => loaded.queue,
   key: (row) => row.messageId,
   haystack: (row) => `${row.senderName} ${row.text}`,
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['No message is queued in this session.'],
   draw(row, { width, glyphs, ticker }) {
     const left: Span[] = [span(`${clean(row.senderName, 60)} `, 'strong'), span(clean(row.text, 300))];
@@ -137,8 +131,6 @@ export const logList: ListDefinition<LogEntry> = {
   haystack: (row) => `${row.level} ${row.source} ${row.text}`,
   // In the order of time only: it follows its end.
   columns: { level: (row) => row.level, source: (row) => row.source },
-  height: oneLine,
-  count: (rows) => String(rows.length),
   empty: () => ['Nothing was logged yet.', 'Connections, decisions and errors appear here as they happen.'],
   draw(row, { width, glyphs, ticker, shift = 0 }) {
     const text = clean(row.text, 2_000);

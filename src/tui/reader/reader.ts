@@ -8,7 +8,7 @@ import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { Ticker } from '../draw/times.ts';
 import { fieldText } from '../forms/form.ts';
 import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
-import { LISTS } from '../lists/lists.ts';
+import { keyOf, LISTS } from '../lists/lists.ts';
 import type { Controller } from '../state/controller.ts';
 import { isLoaded } from '../state/rows.ts';
 import type { ConsoleStore } from '../state/store.ts';
@@ -204,13 +204,12 @@ export class Reader {
   #select<K extends ListId>(list: K, index: number): boolean {
     const row = this.#controller.rows(list)[index];
     if (row === undefined) return false;
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
     this.#controller.update((view) => ({
       ...view,
       ...(PANES.some((pane) => pane === list)
         ? { focus: PANES.find((pane) => pane === list) ?? view.focus }
         : {}),
-      cursors: { ...view.cursors, [list]: { key: definition.key(row), index } },
+      cursors: { ...view.cursors, [list]: { key: keyOf(list, row), index } },
     }));
     return true;
   }

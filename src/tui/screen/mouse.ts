@@ -4,7 +4,7 @@
  */
 
 import type { ListId, PaneId } from '../lists/list.ts';
-import { LISTS } from '../lists/lists.ts';
+import { rowHeight } from '../lists/lists.ts';
 import type { Controller } from '../state/controller.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { pagePlace } from './scene.ts';
@@ -53,7 +53,7 @@ interface Pointed {
 export function layoutFor(controller: Controller, columns: number, rows: number): Layout {
   const { focus, zoom } = controller.view;
   const lines = (pane: PaneId, width: number): number =>
-    controller.rows(pane).length * LISTS[pane].height(Math.max(1, width - 4));
+    controller.rows(pane).length * rowHeight(pane, Math.max(1, width - 4));
   return layoutOf({ columns, rows, focus, zoom, lines });
 }
 
@@ -93,7 +93,7 @@ function rowAt(
 ): number | undefined {
   if (line < 1 || line > height - 2) return undefined;
   const { first } = controller.lists.viewports.get(list);
-  const row = first + Math.floor((line - 1) / LISTS[list].height(Math.max(1, width - 4)));
+  const row = first + Math.floor((line - 1) / rowHeight(list, Math.max(1, width - 4)));
   return row < controller.rows(list).length ? row : undefined;
 }
 

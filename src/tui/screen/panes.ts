@@ -5,7 +5,7 @@ import { frame, type Line, type Span, span } from '../draw/line.ts';
 import type { Glyphs } from '../draw/theme.ts';
 import { dayOf, Ticker } from '../draw/times.ts';
 import { cellsOf, type DrawContext, type ListDefinition, type ListId, type RowOf } from '../lists/list.ts';
-import { LISTS } from '../lists/lists.ts';
+import { LISTS, rowHeight } from '../lists/lists.ts';
 import { callKey, showsWholeCall } from '../lists/questions.ts';
 import { wrappedLog } from '../lists/views.ts';
 import type { Page } from '../pages/page.ts';
@@ -104,7 +104,7 @@ export function titleLine<K extends ListId>(
   if (box.digit !== undefined) line.push(span(String(box.digit), 'key'), span(' '));
   line.push(span(list.title, box.focused ? 'borderFocus' : 'title'));
   const shown = controller.rows(id).length;
-  const counted = list.count(all, controller.slices);
+  const counted = list.count?.(all, controller.slices) ?? String(all.length);
   const count =
     shown === all.length
       ? counted
@@ -157,7 +157,7 @@ function rowLines<K extends ListId>(
   const { controller, glyphs, ticker } = scene;
   const list: ListDefinition<RowOf[K]> = LISTS[id];
   const width = Math.max(1, inner - 2);
-  const height = list.height(width);
+  const height = rowHeight(id, width);
   const cursor = controller.lists.cursor(id);
   const room = Math.max(1, Math.floor((box.height - 2) / height));
   const { first } = controller.lists.viewports.place(id, rows.length, cursor, room, box.focused);

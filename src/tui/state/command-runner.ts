@@ -2,6 +2,7 @@
 
 import type { CommandResult, Operator, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { Action, ActionContext } from '../actions/action.ts';
+import { keyOf } from '../lists/lists.ts';
 import {
   type Bulk,
   counted,
@@ -19,7 +20,7 @@ import {
 } from './decisions.ts';
 import type { ListState } from './list-state.ts';
 import type { ConsoleStore } from './store.ts';
-import { activeList, type Toast, topMode } from './view.ts';
+import { activeList, type Toast, topMode, withoutPending, withPending } from './view.ts';
 
 interface Console extends ActionContext {
   toast(text: string, tone?: Toast['tone'], undo?: boolean): void;
@@ -50,14 +51,10 @@ export class CommandRunner {
         this.#console.toast('The last command for it is still running.', 'warn');
         return;
       }
-      this.#console.update((view) => ({ ...view, pending: new Set([...view.pending, pending]) }));
+      this.#console.update((view) => withPending(view, [pending]));
     }
     const settled = (): void => {
-      if (pending !== undefined)
-        this.#console.update((view) => ({
-          ...view,
-          pending: new Set([...view.pending].filter((key) => key !== pending)),
-        }));
+      if (pending !== undefined) this.#console.update((view) => withoutPending(view, [pending]));
       this.#store.flush();
     };
     // An operator that throws instead of rejecting must not take the key handler down.
@@ -119,7 +116,7 @@ export class BulkActions {
         verb: `${verb} ${items.length}`,
         confirmed: () => {
           // What has gone since is not acted on.
-          const there = new Set(host.marked(list).map((row) => host.lists.keyOf(list, row)));
+          const there = new Set(host.marked(list).map((row) => keyOf(list, row)));
           this.#run({ ...bulk, items: items.filter(({ key }) => there.has(key)) });
         },
       });
@@ -129,20 +126,12 @@ export class BulkActions {
     const { list, items } = bulk;
     const host = this.#host;
     const keys = items.map(({ key }) => key);
-    host.update((view) => ({
-      ...view,
-      marks: { ...view.marks, [list]: new Set() },
-      pending: new Set([...view.pending, ...keys]),
-    }));
+    host.update((view) => withPending({ ...view, marks: { ...view.marks, [list]: new Set() } }, keys));
     const answer = runAll(this.#operator, bulk);
     const said = ({ message }: CommandResult): string => message;
     const undoes = items.some(({ undo }) => undo !== undefined);
     const undo = undoes ? this.#undos.remember({ list, command: undosOf }, answer, said) : undefined;
-    const settled = (): void =>
-      host.update((view) => ({
-        ...view,
-        pending: new Set([...view.pending].filter((key) => !keys.includes(key))),
-      }));
+    const settled = (): void => host.update((view) => withoutPending(view, keys));
     answer.then(
       ({ message }) => {
         settled();
@@ -221,8 +210,7 @@ export class UndoStack {
       after: () => {
         this.#host.toast(undoneWords(entry.text));
         const open = this.#host.view.modes.findLast((mode) => mode.kind === 'list');
-        if (open?.kind === 'list' && (open.list === 'queue' || open.list === 'blocked'))
-          this.#host.load(open.list, open.subject);
+        if (open?.list === 'queue' || open?.list === 'blocked') this.#host.load(open.list, open.subject);
       },
       failed: (sentence) => {
         // It can be tried again: what was cancelled may not have ended yet.

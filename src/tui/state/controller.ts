@@ -1,15 +1,7 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
 import type { TranscriptEntry, UsageRow } from '../../gateway/model.ts';
 import type { Operator, OperatorCommand, OperatorQueries } from '../../gateway/operator/operator.ts';
-import type {
-  Action,
-  ActionContext,
-  Effects,
-  Movement,
-  Prompt,
-  Question,
-  RunOptions,
-} from '../actions/action.ts';
+import type { Action, ActionContext, Effects, Movement } from '../actions/action.ts';
 import { clean } from '../draw/cells.ts';
 import { fieldOf } from '../forms/form.ts';
 import type { Bindings } from '../keys/bindings.ts';
@@ -17,7 +9,7 @@ import { route } from '../keys/bindings.ts';
 import { isForeign, latinOf } from '../keys/names.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
 import { BulkActions, CommandRunner, NO_ANSWER, UndoStack } from './command-runner.ts';
-import { alive, sentenceOf } from './decisions.ts';
+import { alive, type Prompt, type Question, type RunOptions, sentenceOf } from './decisions.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { HeldKeys, modeKey, modePaste } from './mode-keys.ts';
 import { type LoadedList, loadRows } from './rows.ts';

@@ -2,7 +2,7 @@
 import type { LogLevel } from '../../gateway/operator/operator.ts';
 import type { Movement } from '../actions/action.ts';
 import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
-import { LISTS } from '../lists/lists.ts';
+import { keyOf, LISTS } from '../lists/lists.ts';
 import type { PaneBox } from '../screen/layout.ts';
 import type { Cursor } from './decisions.ts';
 import { FilteredRows, type Only, type Sort, SortedRows } from './rows.ts';
@@ -215,8 +215,7 @@ export class ListState {
   marked<K extends ListId>(list: K): readonly RowOf[K][] {
     const marks = this.#desk.view.marks[list];
     if (marks === undefined || marks.size === 0) return [];
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    return this.rows(list).filter((row) => marks.has(definition.key(row)));
+    return this.rows(list).filter((row) => marks.has(keyOf(list, row)));
   }
 
   /** What is wrong with the filter of a list while it is typed. */
@@ -241,16 +240,10 @@ export class ListState {
     return this.rows(list).at(index ?? -1);
   }
 
-  keyOf<K extends ListId>(list: K, row: RowOf[K]): string {
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    return definition.key(row);
-  }
-
   /** The key of what an action works on. */
   targetKey<K extends ListId>(list: K): string | undefined {
     const row = this.target(list);
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    return row === undefined ? undefined : definition.key(row);
+    return row === undefined ? undefined : keyOf(list, row);
   }
 
   /** Whether the last frame showed what an action works on; true when there is nothing. */
@@ -287,7 +280,6 @@ export class ListState {
   /** Selects the row at that index; the last line of the log means: follow. */
   selectAt<K extends ListId>(list: K, index: number): void {
     const rows = this.rows(list);
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
     const row = rows[index];
     const follow = list === 'log' && index === rows.length - 1;
     const end = this.#desk.slices.log.at(-1)?.seq ?? -1;
@@ -295,7 +287,7 @@ export class ListState {
       ...view,
       cursors: {
         ...view.cursors,
-        [list]: row === undefined || follow ? { index } : { key: definition.key(row), index },
+        [list]: row === undefined || follow ? { index } : { key: keyOf(list, row), index },
       },
       logSeen: list === 'log' && view.cursors.log?.key === undefined ? end + 1 : view.logSeen,
     }));
@@ -329,8 +321,7 @@ export class ListState {
   }
 
   #indexOf<K extends ListId>(list: K, key: string): number {
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    return this.rows(list).findIndex((row) => definition.key(row) === key);
+    return this.rows(list).findIndex((row) => keyOf(list, row) === key);
   }
 
   /** The selection stays with its row; when that row is gone, the one that takes its place must be looked at first. */
@@ -355,12 +346,12 @@ export class ListState {
     const rows = this.rows('log');
     const found = Math.max(
       0,
-      rows.findIndex((row) => LISTS.log.key(row) === cursor.key),
+      rows.findIndex((row) => keyOf('log', row) === cursor.key),
     );
     const row = rows[found];
-    if (row === undefined || (found === cursor.index && LISTS.log.key(row) === cursor.key)) return;
+    if (row === undefined || (found === cursor.index && keyOf('log', row) === cursor.key)) return;
     this.viewports.shift('log', cursor.index - found);
-    const log = { key: LISTS.log.key(row), index: found };
+    const log = { key: keyOf('log', row), index: found };
     this.#desk.update((view) => ({ ...view, cursors: { ...view.cursors, log } }));
   }
 }

@@ -52,7 +52,7 @@ export class Upkeep {
     if (!back) return;
     transcript.reload();
     const open = view.modes.findLast((mode) => mode.kind === 'list');
-    if (open?.kind === 'list' && isLoaded(open.list)) this.#desk.load(open.list, open.subject);
+    if (open !== undefined && isLoaded(open.list)) this.#desk.load(open.list, open.subject);
   }
 
   /** The code was used, or its hour has ended: a code that works no more is not shown. */
@@ -72,7 +72,7 @@ export class Upkeep {
   #standAtPlace(): void {
     const { view, transcript } = this.#desk;
     const mode = view.modes.findLast((each) => each.kind === 'page');
-    if (mode?.kind !== 'page' || mode.place === undefined) return;
+    if (mode?.place === undefined) return;
     const number = transcript.numberAt(mode.place);
     if (number === undefined) return;
     const { place: _reached, ...rest } = mode;

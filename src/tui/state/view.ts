@@ -217,7 +217,7 @@ export function findOf(view: ViewState): string {
   const top = view.modes.at(-1);
   if (top?.kind === 'search') return top.field.chars.join('');
   const page = view.modes.findLast((mode) => mode.kind === 'page');
-  return page?.kind === 'page' ? (page.find ?? '') : '';
+  return page?.find ?? '';
 }
 
 /** Replaces the mode on top. */
@@ -245,4 +245,13 @@ export function filterOf(view: ViewState, list: ListId): string {
   const typing = view.modes.at(-1);
   if (typing?.kind === 'filter' && typing.list === list) return typing.field.chars.join('');
   return view.filters[list] ?? '';
+}
+
+/** The rows of these keys show "working" until `withoutPending`. */
+export function withPending(view: ViewState, keys: readonly string[]): ViewState {
+  return { ...view, pending: new Set([...view.pending, ...keys]) };
+}
+
+export function withoutPending(view: ViewState, keys: readonly string[]): ViewState {
+  return { ...view, pending: new Set([...view.pending].filter((key) => !keys.includes(key))) };
 }
