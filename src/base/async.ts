@@ -134,6 +134,23 @@ export async function unlessAborted<T>(
   }
 }
 
+/** Runs work one after another, in the order it was asked for. A failure does not stop what comes behind. */
+export class SerialQueue {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Settles as `work` does. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => {}); // told to the one who asked
+    return mine;
+  }
+
+  /** Resolves when everything that was asked for until now has ended. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+}
+
 /** Runs work of the same key one after another, in the order it was asked for; different keys run side by side. */
 export class KeyedQueue {
   readonly #queues = new Map<string, { last: Promise<void>; waiting: number }>();

@@ -1,3 +1,4 @@
+import { SerialQueue } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { findGateway } from '../cli/find-gateway.ts';
@@ -57,7 +58,7 @@ export class GatewayLink {
   #remote: Operator | undefined;
   #finding: Promise<Operator | undefined> | undefined;
   /** Starts and stops never overlap. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
   constructor(env: NodeJS.ProcessEnv, cwd: string) {
     this.#env = env;
@@ -114,7 +115,7 @@ export class GatewayLink {
    * nothing is done, and the answer says what can be. Resolves with what to tell.
    */
   start(port: number | undefined, ask?: Ask): Promise<string> {
-    return this.#next(async () => {
+    return this.#queue.run(async () => {
       const running = await this.operator();
       if (running === undefined) return this.#startOn(port, ask);
       const { host, port: at } = running.snapshot().gateway;
@@ -178,7 +179,7 @@ export class GatewayLink {
 
   /** Stops the gateway: the own one here, another one by its operator command. */
   stop(): Promise<string> {
-    return this.#next(async () => {
+    return this.#queue.run(async () => {
       if (this.#own !== undefined) {
         await this.#own.running.stop();
         return 'The gateway has stopped.';
@@ -190,7 +191,7 @@ export class GatewayLink {
   }
 
   restart(): Promise<string> {
-    return this.#next(async () => {
+    return this.#queue.run(async () => {
       const own = this.#own;
       if (own === undefined) {
         await (await this.need()).run({ type: 'restart' });
@@ -204,7 +205,7 @@ export class GatewayLink {
 
   /** Leaves nothing behind: the own gateway is stopped, a connection is closed. Idempotent. */
   close(): Promise<void> {
-    return this.#next(async () => {
+    return this.#queue.run(async () => {
       await this.#own?.running.stop(CLOSE_GRACE_MS);
       await this.#disconnect();
     });
@@ -212,7 +213,7 @@ export class GatewayLink {
 
   /** The extension is loaded again in this process: the own gateway continues and waits for the next instance. */
   handOver(): Promise<void> {
-    return this.#next(async () => {
+    return this.#queue.run(async () => {
       if (this.#own !== undefined) leave(this.#own.running);
       this.#own = undefined;
       await this.#disconnect();
@@ -242,19 +243,13 @@ export class GatewayLink {
       if (this.#own !== own) return;
       this.#own = undefined;
       // Someone else (the console, the API) wants it back: it lives here, so this is the place.
-      if (then === 'restart') this.#next(() => this.#compose(running.port)).catch(() => {}); // the next command tells
+      if (then === 'restart') this.#queue.run(() => this.#compose(running.port)).catch(() => {}); // the next command tells
     });
   }
 
   async #disconnect(): Promise<void> {
     await this.#remote?.close();
     this.#remote = undefined;
-  }
-
-  #next<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#queue.then(work);
-    this.#queue = run.catch(() => {});
-    return run;
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { withDeadline } from '../base/async.ts';
+import { SerialQueue, withDeadline } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import {
   type Adapter,
@@ -54,7 +54,7 @@ interface Slot {
   received: number;
   sent: number;
   /** Start and stop of one adapter never overlap. */
-  queue: Promise<void>;
+  readonly queue: SerialQueue;
 }
 
 /** Starts, stops and watches the adapters. What one of them throws or hangs on stays its own affair. */
@@ -72,7 +72,7 @@ export class AdapterManager {
         errors: [],
         received: 0,
         sent: 0,
-        queue: Promise.resolve(),
+        queue: new SerialQueue(),
       });
     deps.events.subscribe((event) => {
       if (event.type !== 'traffic') return;
@@ -298,9 +298,7 @@ export class AdapterManager {
 
   #enqueue(platform: Platform, work: (slot: Slot) => Promise<void>): Promise<void> {
     const slot = this.#slot(platform);
-    const run = slot.queue.then(() => work(slot));
-    slot.queue = run.catch(() => {});
-    return run;
+    return slot.queue.run(() => work(slot));
   }
 }
 

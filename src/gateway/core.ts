@@ -10,7 +10,7 @@ import type { Agent } from './agent/agent.ts';
 import type { Settings } from './config/settings.ts';
 import { type Decide, DecisionTrace } from './decisions.ts';
 import type { EventStream } from './events.ts';
-import { Readers } from './language/languages.ts';
+import { Readers } from './language/readers.ts';
 import type { LineFile, LogHub } from './log-hub.ts';
 import type { ChatRef, Platform, RefusalView, TaskView } from './model.ts';
 import { egressText, type Redactor } from './send/egress.ts';

@@ -1,9 +1,11 @@
+import { SerialQueue } from '../../base/async.ts';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { AccessList, type Decided, idsOf, RecentDecisions, subject } from './access-list.ts';
-import { type Actor, Acts, Audit } from './audit.ts';
+import { type Actor, Audit } from './audit.ts';
 import { invitedBy, MadeCodes, needsId } from './made-codes.ts';
 import {
   type AccessDeps,
@@ -37,7 +39,7 @@ export class Access {
   readonly list: AccessList;
   readonly #lock: CodeLock;
   readonly #recent = new RecentDecisions();
-  readonly #acts = new Acts();
+  readonly #acts = new SerialQueue();
 
   constructor(deps: AccessDeps) {
     this.#deps = deps;
@@ -302,7 +304,7 @@ export class Access {
         platform: request.chat.platform,
         userId: request.senderId,
         name: request.senderName,
-        ...(note === undefined ? {} : { note }),
+        ...defined({ note }),
         addedAt: this.#deps.clock(),
         origin: 'pairing',
       },

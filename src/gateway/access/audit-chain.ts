@@ -2,7 +2,9 @@
  * The chain of the audit log: each line carries the hash of the line before. What a line says about people is behind a
  * salted digest of its own: it can be erased, with the salt, and the chain still holds.
  */
+
 import { createHash } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 
 /** A line as it is stored. `salt` is absent once what the line said about a person was erased. */
 export interface ChainedLine {
@@ -147,7 +149,7 @@ export function verifyChain(
   return {
     ok: problems.length === 0,
     lines: lines.length,
-    ...(first === undefined ? {} : { firstSeq: first.seq, firstAt: first.at }),
+    ...defined({ firstSeq: first?.seq, firstAt: first?.at }),
     erased: lines.filter(isErased).length,
     unchained: fresh ? unchained : 0,
     ...(last?.hash === undefined ? {} : { head: { seq: last.seq, hash: last.hash } }),

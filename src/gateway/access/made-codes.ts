@@ -3,6 +3,7 @@
  * own.
  */
 import { randomUUID } from 'node:crypto';
+import type { SerialQueue } from '../../base/async.ts';
 import { type Clock, LONGEST_TIMER_MS } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { idFault } from '../chat.ts';
@@ -11,7 +12,7 @@ import type { Core } from '../core.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';
 import { subject } from './access-list.ts';
-import type { Actor, Acts, Audit } from './audit.ts';
+import type { Actor, Audit } from './audit.ts';
 import {
   type CodeLock,
   newPairingCode,
@@ -160,7 +161,7 @@ interface MadeCodesDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
   readonly lock: CodeLock;
   readonly limits: PairingLimits;
   readonly audit: Audit;
-  readonly acts: Acts;
+  readonly acts: SerialQueue;
   readonly withdrawn: (request: PairingRequest, actor: Actor) => void;
 }
 

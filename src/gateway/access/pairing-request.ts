@@ -2,7 +2,9 @@
  * A request for access: its code, its row, what the operator sees of it, and how a typed code is found or counted as
  * wrong.
  */
+
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/text.ts';
 import type { Database, Row } from '../../store/database.ts';
@@ -166,7 +168,7 @@ export function pairingView(request: PairingRequest): PairingView {
     accountId: request.chat.accountId,
     senderId: request.senderId,
     senderName: request.senderName,
-    ...(request.code === undefined ? {} : { code: showPairingCode(request.code) }),
+    ...defined({ code: request.code && showPairingCode(request.code) }),
     firstWords: request.firstWords,
     createdAt: request.createdAt,
     expiresAt: request.expiresAt,

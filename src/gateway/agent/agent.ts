@@ -1,10 +1,9 @@
 /**
  * Port: the agent behind the chats. One conversation per session; its events stream to a listener.
  * Failures are values (`TurnEnd`), never throws: the queue always has an outcome to show. Below: how the calls of its
- * model are counted, and which of its hosts the operator has drained.
+ * model are counted.
  */
 
-import type { Database } from '../../store/database.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { AgentHostView } from '../model.ts';
 import type { AskQuestion } from './question.ts';
@@ -342,30 +341,7 @@ export const nobodyCounts: ReserveCall = () =>
     hint: 'Report this: a call of the model came from a place that spending limits do not know.',
   });
 
-/** Where it is kept which hosts the operator has drained: it holds over a restart, until it is undone. */
-const DRAINED = 'drained_hosts';
-
-/** What the operator has said so far, whether or not agent.hosts still names them. */
-function drainedHosts(db: Pick<Database, 'get'>): Readonly<Record<string, Drain>> {
-  const stored = db.get('SELECT value FROM facts WHERE name = ?', [DRAINED])?.['value'];
-  return typeof stored === 'string' ? JSON.parse(stored) : {};
-}
-
-/** Tells the agent again after a start. */
-export function restoreDrains(db: Pick<Database, 'get'>, agent: Pick<Agent, 'drain'> | undefined): void {
-  for (const [host, drain] of Object.entries(drainedHosts(db))) agent?.drain?.(host, drain);
-}
-
 /** There are hosts, and the operator has drained every one: nobody can start a session. */
 export function allDrained(hosts: readonly Pick<AgentHostView, 'draining'>[]): boolean {
   return hosts.length > 0 && hosts.every(({ draining }) => draining === true);
-}
-
-/** Resolves when it is durable. */
-export async function keepDrain(db: Database, host: string, drain: Drain | undefined): Promise<void> {
-  const { [host]: _, ...others } = drainedHosts(db);
-  const drained = { ...others, ...(drain === undefined ? {} : { [host]: drain }) };
-  await db.write((tx) =>
-    tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', [DRAINED, JSON.stringify(drained)]),
-  );
 }

@@ -13,12 +13,12 @@ import {
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
+import { SerialQueue } from '../../base/async.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { DataFolder } from '../../store/data-folder.ts';
 import { copyCold, copyTogether } from '../../store/database.ts';
 import { systemCode } from '../../store/disk.ts';
 import { FolderLock } from '../../store/lock.ts';
-import { Acts } from '../access/audit.ts';
 import type { GatewayDeps } from '../core.ts';
 import { backupFailure, type Manifest, type TarFile, writeArchive } from './archive.ts';
 import { ASIDE, DATABASES, type Found, filesIn } from './restore.ts';
@@ -49,7 +49,7 @@ interface BackupsDeps
 
 export class Backups {
   readonly #deps: BackupsDeps;
-  readonly #acts = new Acts();
+  readonly #acts = new SerialQueue();
   #dueAt: number;
   #daily: Promise<void> | undefined;
   /** What the databases had stored when the last daily backup began. */

@@ -103,27 +103,27 @@ export async function moveOut(
   await closed;
   const waiting = queue?.takeWaiting() ?? [];
   const last = reached ? inbox.lastOf(session.id) : undefined;
-  const places = new Map<string, Resolved>();
+  const targets = new Map<string, Resolved>();
   const moves = [...(last === undefined ? [] : [last]), ...inbox.openOf(session.id)].map((item) => {
     const key = conversations.keyOf(item.message);
-    const place = places.get(key) ?? conversations.place(item.message, now);
-    places.set(key, place);
-    return { item, place };
+    const resolved = targets.get(key) ?? conversations.resolve(item.message, now);
+    targets.set(key, resolved);
+    return { item, resolved };
   });
   await persist((tx) => {
     sessions.end(tx, session.id, now, reason);
     more(tx);
-    for (const place of places.values()) conversations.commitResolved(tx, place, now);
-    for (const { item, place } of moves) {
-      inbox.move(tx, item, place.session.id);
-      if (item === last) inbox.offerAgain(tx, item.id, place.session.id);
+    for (const resolved of targets.values()) conversations.commitResolved(tx, resolved, now);
+    for (const { item, resolved } of moves) {
+      inbox.move(tx, item, resolved.session.id);
+      if (item === last) inbox.offerAgain(tx, item.id, resolved.session.id);
     }
   });
-  for (const place of places.values()) conversations.rememberResolved(place, now);
+  for (const resolved of targets.values()) conversations.rememberResolved(resolved, now);
   conversations.show(session);
   for (const item of waiting) {
-    const place = places.get(conversations.keyOf(item.message));
-    if (place !== undefined) conversations.waitIn(place.session, moved(item, place));
+    const resolved = targets.get(conversations.keyOf(item.message));
+    if (resolved !== undefined) conversations.waitIn(resolved.session, moved(item, resolved));
   }
   conversations.retire(session);
 }
@@ -134,14 +134,14 @@ export async function moveLate(
   item: InboxItem,
 ): Promise<void> {
   const now = clock();
-  const place = conversations.place(item.message, now);
+  const resolved = conversations.resolve(item.message, now);
   await persist((tx) => {
-    conversations.commitResolved(tx, place, now);
+    conversations.commitResolved(tx, resolved, now);
     inbox.setState(tx, item, 'queued');
-    inbox.move(tx, item, place.session.id);
+    inbox.move(tx, item, resolved.session.id);
   });
-  conversations.rememberResolved(place, now);
-  conversations.waitIn(place.session, moved(item, place));
+  conversations.rememberResolved(resolved, now);
+  conversations.waitIn(resolved.session, moved(item, resolved));
 }
 
 function moved(item: InboxItem, { session }: Resolved): InboxItem {

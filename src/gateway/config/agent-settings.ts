@@ -1,6 +1,10 @@
 /** What the configuration says about agents: where they run, with which settings in which chat, with which variables. */
+
 import { isAbsolute, resolve } from 'node:path';
+import { defined } from '../../base/defined.ts';
 import { ConfigError } from '../../base/errors.ts';
+import type { Database } from '../../store/database.ts';
+import type { Agent, Drain } from '../agent/agent.ts';
 import { sharesFiles } from '../agent/pi-command.ts';
 import type { ChatAgentConfig, Config } from './schema.ts';
 import { environmentName } from './secrets.ts';
@@ -176,4 +180,27 @@ function collect(value: unknown, into: Set<string>): void {
     if (name !== undefined) into.add(name);
   } else if (typeof value === 'object' && value !== null)
     for (const child of Object.values(value)) collect(child, into);
+}
+
+/** Where it is kept which hosts the operator has drained: it holds over a restart, until it is undone. */
+const DRAINED = 'drained_hosts';
+
+/** What the operator has said so far, whether or not agent.hosts still names them. */
+function drainedHosts(db: Pick<Database, 'get'>): Readonly<Record<string, Drain>> {
+  const stored = db.get('SELECT value FROM facts WHERE name = ?', [DRAINED])?.['value'];
+  return typeof stored === 'string' ? JSON.parse(stored) : {};
+}
+
+/** Tells the agent again after a start. */
+export function restoreDrains(db: Pick<Database, 'get'>, agent: Pick<Agent, 'drain'> | undefined): void {
+  for (const [host, drain] of Object.entries(drainedHosts(db))) agent?.drain?.(host, drain);
+}
+
+/** Resolves when it is durable. */
+export async function keepDrain(db: Database, host: string, drain: Drain | undefined): Promise<void> {
+  const { [host]: _, ...others } = drainedHosts(db);
+  const drained = { ...others, ...defined({ [host]: drain }) };
+  await db.write((tx) =>
+    tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', [DRAINED, JSON.stringify(drained)]),
+  );
 }

@@ -3,6 +3,7 @@
  * when the reader is known; a string of our own is none, so that nothing can be said in English alone.
  */
 
+import { defined } from '../../base/defined.ts';
 import { GatewayError, type GatewayErrorOptions } from '../../base/errors.ts';
 import { writeTime, writeTimeIn } from '../time-zone.ts';
 import { english } from './english/english.ts';
@@ -199,7 +200,7 @@ export class ChatError extends GatewayError {
   constructor(code: string, message: ChatText, { hint, ...options }: ChatErrorOptions = {}) {
     super(code, message.in('en'), {
       ...options,
-      ...(hint === undefined ? {} : { hint: hint.in('en') }),
+      ...defined({ hint: hint?.in('en') }),
     });
     this.text = joined([sentence(message), ...(hint === undefined ? [] : [hint])], ' ');
   }

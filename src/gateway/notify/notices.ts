@@ -1,6 +1,6 @@
+import { SerialQueue } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
-import { Acts } from '../access/audit.ts';
 import type { Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, joined } from '../language/chat-text.ts';
@@ -60,7 +60,7 @@ export interface NoticesDeps
 export class Notices {
   readonly #deps: NoticesDeps;
   readonly rows: NoticeRows;
-  readonly #acts = new Acts();
+  readonly #acts = new SerialQueue();
   /** Sends of channels that run. */
   readonly #underway = new Map<string, Promise<void>>();
 

@@ -5,9 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { SerialQueue } from '../../base/async.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Access } from '../access/access.ts';
-import { type Actor, Acts, type AuditLine } from '../access/audit.ts';
+import type { Actor, AuditLine } from '../access/audit.ts';
 import type { AdapterManager } from '../adapter-manager.ts';
 import type { Backups } from '../backup/backups.ts';
 import type { Bindings } from '../bindings/bindings.ts';
@@ -71,7 +72,7 @@ export interface Erased {
 
 export class Erasures {
   readonly #deps: ErasuresDeps;
-  readonly #acts = new Acts();
+  readonly #acts = new SerialQueue();
 
   constructor(deps: ErasuresDeps) {
     this.#deps = deps;
@@ -154,9 +155,9 @@ export class Erasures {
 
   #check(holdings: Holdings): void {
     if (this.#isNothing(holdings)) throw unknown(holdings.person);
-    const lent = holdings.sessions.find(({ id }) => this.#deps.handoffs.has(id));
-    if (lent !== undefined)
-      throw new GatewayError('session_lent', `their session ${lent.id} is open in a terminal`, {
+    const inTerminal = holdings.sessions.find(({ id }) => this.#deps.handoffs.has(id));
+    if (inTerminal !== undefined)
+      throw new GatewayError('session_lent', `their session ${inTerminal.id} is open in a terminal`, {
         status: 409,
         hint: 'Close it there, then erase.',
       });

@@ -68,9 +68,11 @@ export function dialogView(dialog: Dialog): DialogView {
     number,
     kind,
     title: visible(title),
-    ...(text === undefined ? {} : { text: visible(text) }),
-    ...(options === undefined ? {} : { options: options.map(visible) }),
-    ...(preset === undefined ? {} : { preset: visible(preset) }),
+    ...defined({
+      text: text && visible(text),
+      options: options?.map(visible),
+      preset: preset && visible(preset),
+    }),
     ...(call === undefined
       ? {}
       : {
@@ -83,8 +85,7 @@ export function dialogView(dialog: Dialog): DialogView {
           },
         }),
     sessionId,
-    ...defined({ chat }),
-    ...(requester === undefined ? {} : { requesterId: requester.id, requesterName: requester.name }),
+    ...defined({ chat, requesterId: requester?.id, requesterName: requester?.name }),
     createdAt,
     expiresAt,
   };

@@ -391,7 +391,7 @@ function turnEvent({
     kind,
     title,
     ...defined({ text, options, preset }),
-    ...(call === undefined ? {} : { call: { tool: call.tool, arguments: call.arguments } }),
+    ...defined({ call: call && { tool: call.tool, arguments: call.arguments } }),
     expiresAt,
   };
 }

@@ -80,15 +80,15 @@ export class Intake {
     // A piece of an album may have nothing of its own.
     if (wordless !== undefined && message.albumId === undefined) return this.#wordless(message, wordless);
     const now = clock();
-    const place = conversations.place(message, now);
-    if (!conversations.hasRoom(place.session.id)) return this.#full(message);
+    const resolved = conversations.resolve(message, now);
+    if (!conversations.hasRoom(resolved.session.id)) return this.#full(message);
     const { inbox, budget, refused } = this.#deps;
     const over = overBudget(inbox.inUse.of(message), textBytes(message), budget);
     if (over !== undefined) {
       refused(message, over.code, over.say.in('en'));
       return this.#refuse(message, over.say);
     }
-    await this.#accept(message, place, now, mode);
+    await this.#accept(message, resolved, now, mode);
   }
 
   /** Its author deleted a message: it is dropped while it waits. Resolves when that is durable. */
@@ -115,12 +115,12 @@ export class Intake {
 
   async #accept(
     message: InboundMessage,
-    place: Resolved,
+    resolved: Resolved,
     now: number,
     mode: BusyMode | undefined,
   ): Promise<void> {
     const { conversations, db, inbox, outbox, adapter, timings } = this.#deps;
-    const { session } = place;
+    const { session } = resolved;
     const arrived = timings.now();
     const lapsed = inbox.offered(session.id, message.sender.id);
     const textLimit = adapter(message.chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
@@ -130,17 +130,17 @@ export class Intake {
     const storing = db.write((tx) => {
       if (!inbox.markSeen(tx, message, now)) return undefined;
       begun = whole ? conversations.begin(session) : undefined;
-      conversations.commitResolved(tx, place, now);
+      conversations.commitResolved(tx, resolved, now);
       for (const offer of lapsed) inbox.setState(tx, offer, 'done');
       const state = begun === undefined ? 'queued' : 'running';
       const item = inbox.add(tx, id, message, state, session.id, now);
       const notice: OutboundRow | undefined =
-        place.notice === undefined
+        resolved.notice === undefined
           ? undefined
           : outbox.add(tx, {
               chat: message.chat,
               meta: { kind: 'notice', sessionId: session.id },
-              parts: outbox.format(message.chat, resetNotice(place.notice), message.sender),
+              parts: outbox.format(message.chat, resetNotice(resolved.notice), message.sender),
             });
       return { item, notice };
     });
@@ -150,7 +150,7 @@ export class Intake {
     });
     const accepted = await storing;
     if (accepted === undefined) return;
-    conversations.rememberResolved(place, now);
+    conversations.rememberResolved(resolved, now);
     if (accepted.notice !== undefined) void outbox.release(accepted.notice);
     for (const offer of lapsed) this.#lapsed(offer);
     if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);

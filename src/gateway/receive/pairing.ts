@@ -206,11 +206,11 @@ export class Pairing {
     const tooLate = say('access.tooLate', { time: timeText(this.#deps.settings.pairing.lifetimeMs) });
     const young = held?.state === 'held' && now - held.acceptedAt < this.#deps.settings.pairing.lifetimeMs;
     const command = young ? this.#deps.commands.held(held.message) : undefined;
-    const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
+    const resolved = young && command === undefined ? conversations.resolve(held.message, now) : undefined;
     const { rows, released } = await persist((tx) => {
       const taken =
-        held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
-      if (taken) conversations.commitResolved(tx, place, now);
+        held !== undefined && resolved !== undefined && inbox.release(tx, held.id, resolved.session.id, now);
+      if (taken) conversations.commitResolved(tx, resolved, now);
       else if (held?.state === 'held')
         // Where only the store is open no one could answer a command: the person sends it again.
         inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
@@ -228,11 +228,11 @@ export class Pairing {
     });
     if (!offline()) for (const row of rows) void outbox.release(row);
     if (held !== undefined && command !== undefined && !offline()) command({ ...held, state: 'running' });
-    if (held === undefined || place === undefined || !released) return;
-    conversations.rememberResolved(place, now);
+    if (held === undefined || resolved === undefined || !released) return;
+    conversations.rememberResolved(resolved, now);
     if (offline()) return; // only the store is open: the next start takes it up
     if (!access.people.isAllowed(request.chat.platform, sender)) return this.#drop(held);
-    conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
+    conversations.enqueue({ ...held, state: 'queued', sessionId: resolved.session.id }, resolved.session);
   }
 
   /** Access was taken away while the message was being stored: it came too late to be dropped with the others. */

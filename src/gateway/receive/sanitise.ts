@@ -133,7 +133,7 @@ const INVISIBLE = /\u034f|[\u00ad\u180e\u200b\u202a-\u202e\u2060-\u206f\ufeff\uf
 const NAME_BLANKS = /[\s\u115f\u1160\u200e\u200f\u2800\u3164\uffa0]+/g;
 
 /**
- * The only door for text from outside. Drops control characters (line feed and tab stay), whole terminal sequences
+ * The only way in for text from outside. Drops control characters (line feed and tab stay), whole terminal sequences
  * (also OSC 8 links, whose label stays), bidi overrides and isolates, and invisible characters that are not part of
  * an emoji or a script that needs them; makes Unicode well-formed and line ends LF. Cleaning twice changes nothing.
  * Linear in the length of the text.

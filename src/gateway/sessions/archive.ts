@@ -1,6 +1,7 @@
 /**
  * Reading what was said: pages of a transcript, from the store and the session file of pi, and words in all of them.
  */
+import { SerialQueue } from '../../base/async.ts';
 import { openRegular } from '../../base/files.ts';
 import type { Database, Row } from '../../store/database.ts';
 import { contentText, listAt, objectAt, parseRecord, stringAt } from '../agent/pi-files.ts';
@@ -151,7 +152,7 @@ interface ArchiveDeps extends Pick<Core, 'db'> {
 
 export class Archive {
   readonly #deps: ArchiveDeps;
-  #indexing: Promise<void> = Promise.resolve();
+  readonly #indexing = new SerialQueue();
 
   constructor(deps: ArchiveDeps) {
     this.#deps = deps;
@@ -224,9 +225,7 @@ export class Archive {
 
   /** Puts what was said since the last time into the index, in portions. */
   index(portions = Number.POSITIVE_INFINITY): Promise<void> {
-    const next = this.#indexing.then(() => this.#index(portions));
-    this.#indexing = next.catch(() => {}); // told to the one who asked
-    return next;
+    return this.#indexing.run(() => this.#index(portions));
   }
 
   async #index(portions: number): Promise<void> {

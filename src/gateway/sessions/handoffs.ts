@@ -75,7 +75,7 @@ export class Handoffs {
     this.#deps = deps;
   }
 
-  /** Takes up what the last run had lent. */
+  /** Takes up what the last run had open in a terminal. */
   load(): void {
     for (const row of this.#deps.db.all("SELECT name, value FROM facts WHERE name LIKE 'lent:%'")) {
       const session = this.#deps.sessions.get(String(row['name']).slice(KEY.length));
@@ -139,7 +139,7 @@ export class Handoffs {
     await this.#end(session);
   }
 
-  /** Someone wrote while the session is lent: told once. */
+  /** Someone wrote while the session is open in a terminal: told once. */
   wrote(session: SessionRecord): void {
     if (!this.has(session.id) || this.#told.has(session.id)) return;
     this.#told.add(session.id);

@@ -187,7 +187,7 @@ export class SessionResolver {
   }
 
   /** The session that a message belongs to, after a due reset. Nothing has happened until it is committed. */
-  place(message: InboundMessage, now: number): Resolved {
+  resolve(message: InboundMessage, now: number): Resolved {
     const { sessions } = this.#deps;
     const key = this.keyOf(message);
     const known = sessions.active(key);
@@ -246,11 +246,11 @@ export class SessionResolver {
   }
 
   /** The session's part of the transaction that accepts a message. */
-  commit(tx: Tx, place: Resolved, now: number): void {
+  commit(tx: Tx, resolved: Resolved, now: number): void {
     const { sessions } = this.#deps;
-    if (place.ended !== undefined) sessions.end(tx, place.ended.session.id, now, place.ended.reason);
-    if (place.fresh) sessions.insert(tx, place.session);
-    else sessions.touch(tx, place.session.id, now, place.renamed ?? place.session.senderName);
+    if (resolved.ended !== undefined) sessions.end(tx, resolved.ended.session.id, now, resolved.ended.reason);
+    if (resolved.fresh) sessions.insert(tx, resolved.session);
+    else sessions.touch(tx, resolved.session.id, now, resolved.renamed ?? resolved.session.senderName);
   }
 }
 

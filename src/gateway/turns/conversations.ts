@@ -68,8 +68,8 @@ export class Conversations {
   }
 
   /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
-  place(message: InboundMessage, now: number): Resolved {
-    return this.#resolver.place(message, now);
+  resolve(message: InboundMessage, now: number): Resolved {
+    return this.#resolver.resolve(message, now);
   }
 
   /** The key of the conversation that a message belongs to. */
@@ -83,16 +83,16 @@ export class Conversations {
   }
 
   /** The session's part of the transaction that accepts a message. */
-  commitResolved(tx: Tx, place: Resolved, now: number): void {
-    this.#resolver.commit(tx, place, now);
+  commitResolved(tx: Tx, resolved: Resolved, now: number): void {
+    this.#resolver.commit(tx, resolved, now);
   }
 
   /** Memory follows once the transaction is durable. */
-  rememberResolved(place: Resolved, now: number): void {
-    if (place.ended !== undefined) this.#end(place.ended.session, now, place.ended.reason);
-    place.session.lastUserAt = now;
-    if (place.renamed !== undefined) place.session.senderName = place.renamed;
-    if (place.fresh) this.#deps.sessions.remember(place.session);
+  rememberResolved(resolved: Resolved, now: number): void {
+    if (resolved.ended !== undefined) this.#end(resolved.ended.session, now, resolved.ended.reason);
+    resolved.session.lastUserAt = now;
+    if (resolved.renamed !== undefined) resolved.session.senderName = resolved.renamed;
+    if (resolved.fresh) this.#deps.sessions.remember(resolved.session);
   }
 
   /** Is there room in the session's queue for one more message? */
@@ -107,15 +107,15 @@ export class Conversations {
   async take(message: InboundMessage, more: (tx: Tx) => void): Promise<boolean> {
     const { clock, persist, inbox } = this.#deps;
     const now = clock();
-    const place = this.place(message, now);
-    if (!this.hasRoom(place.session.id)) return false;
+    const resolved = this.resolve(message, now);
+    if (!this.hasRoom(resolved.session.id)) return false;
     const item = await persist((tx) => {
       more(tx);
-      this.commitResolved(tx, place, now);
-      return inbox.add(tx, randomUUID(), message, 'queued', place.session.id, now);
+      this.commitResolved(tx, resolved, now);
+      return inbox.add(tx, randomUUID(), message, 'queued', resolved.session.id, now);
     });
-    this.rememberResolved(place, now);
-    this.enqueue(item, place.session);
+    this.rememberResolved(resolved, now);
+    this.enqueue(item, resolved.session);
     return true;
   }
 

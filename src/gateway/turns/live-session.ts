@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import {
@@ -54,7 +55,8 @@ export class LiveSession {
   #asker: AskQuestion | undefined;
   #reply: Reply | undefined;
   #endTyping: () => void = () => {};
-  #storing: Promise<void> = Promise.resolve();
+  /** Changes of one session are stored one after the other: one that is tried again must not undo a later one. */
+  readonly #storing = new SerialQueue();
   /** Turns that were cut off, by their message. */
   readonly #resumed = new Map<string, ResumedTurn>();
 
@@ -141,7 +143,7 @@ export class LiveSession {
     const outcome: Outcome = said === '' ? { kind: 'joined', to } : { kind: 'answered' };
     // The end may have come before that was noted: its own notes go with its outcome.
     this.#tookOver(to, item);
-    await this.#inOrder(() => finishTurn(this.#deps, this.session, item, outcome, reply));
+    await this.#storing.run(() => finishTurn(this.#deps, this.session, item, outcome, reply));
   }
 
   /** Takes up a turn that was cut off, in which the agent works on this message. */
@@ -181,7 +183,7 @@ export class LiveSession {
     if (capabilities === undefined || capabilities.streamsEvents || (nothing && !capabilities.delete)) return;
     const continues = reply.continues || !nothing;
     this.#reply = this.#newReply(current, this.#deps.settings.chats(chat.platform).toolActivity, continues);
-    await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply, current));
+    await this.#storing.run(() => sayBeforeQuestion(this.#deps, this.session, reply, current));
   }
 
   /** A question waits: silence does not count, and no one is typing. */
@@ -238,23 +240,13 @@ export class LiveSession {
         void this.closeConversation();
       },
       prepare: async (item) => ({ id: item.id, ...(await prepare(item.message, session)) }),
-      mark: (item, state) => this.#inOrder(() => persist((tx) => inbox.setState(tx, item, state))),
+      mark: (item, state) => this.#storing.run(() => persist((tx) => inbox.setState(tx, item, state))),
       began: (item) => this.#began(item),
       event: (item, event) => this.#event(item, event),
       retried: (item, end) => this.#retried(item, end),
       settled: (item, outcome) => this.#settled(item, outcome),
       changed: () => feed.show(session, this.queue),
     };
-  }
-
-  /** Changes of one session are stored one after the other: one that is tried again must not undo a later one. */
-  #inOrder<T>(store: () => Promise<T>): Promise<T> {
-    const mine = this.#storing.then(store);
-    this.#storing = mine.then(
-      () => {},
-      () => {},
-    );
-    return mine;
   }
 
   /** Its turn stays in the store unchanged; no one types anymore, and the draft stays unchanged. */
@@ -280,12 +272,14 @@ export class LiveSession {
   #tookOver(item: InboxItem, from: InboxItem): void {
     const { persist, journal, inbox, timings } = this.#deps;
     timings.tookOver(item, from);
-    void this.#inOrder(() =>
-      persist((tx) => {
-        journal.tookOver(tx, item.id, from.id);
-        inbox.setState(tx, item, 'running');
-      }),
-    ).catch(() => {}); // the gateway stops
+    void this.#storing
+      .run(() =>
+        persist((tx) => {
+          journal.tookOver(tx, item.id, from.id);
+          inbox.setState(tx, item, 'running');
+        }),
+      )
+      .catch(() => {}); // the gateway stops
   }
 
   async #settled(item: InboxItem, outcome: Outcome): Promise<void> {
@@ -298,7 +292,7 @@ export class LiveSession {
     const reply = own ?? this.#newReply(item, 'off');
     try {
       noteFailure(this.session, outcome, this.#deps.clock());
-      const { atRest } = await this.#inOrder(() =>
+      const { atRest } = await this.#storing.run(() =>
         finishTurn(this.#deps, this.session, item, outcome, reply),
       );
       void atRest.then(endTyping);

@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
 import { resolveSettings } from '../../../src/gateway/config/settings.ts';
-import { Readers } from '../../../src/gateway/language/languages.ts';
+import { Readers } from '../../../src/gateway/language/readers.ts';
 import type { ChatKind } from '../../../src/gateway/model.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { Database } from '../../../src/store/database.ts';

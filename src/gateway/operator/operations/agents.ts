@@ -2,8 +2,9 @@
 import { Type } from 'typebox';
 import { defined } from '../../../base/defined.ts';
 import { GatewayError } from '../../../base/errors.ts';
-import { type Drain, keepDrain } from '../../agent/agent.ts';
+import type { Drain } from '../../agent/agent.ts';
 import type { AgentAnswer } from '../../agent/question.ts';
+import { keepDrain } from '../../config/agent-settings.ts';
 import { SpendPerSchema, SpendScopeSchema } from '../../config/schema.ts';
 import type { Gateway } from '../../gateway.ts';
 import { readAnswer } from '../../questions/chat-answers.ts';
