@@ -1,14 +1,11 @@
 /** Cutting 1 MB of laid-out text into parts, against cutting blindly. Run: node bench/chunk.ts */
 
+import type { PlatformText } from '../src/adapters/text/chunk.ts';
+import { chunk } from '../src/adapters/text/chunk.ts';
 import { writeSlice } from '../src/adapters/text/dialect.ts';
-import { discordText } from '../src/adapters/text/discord.ts';
 import { renderDocument } from '../src/adapters/text/document.ts';
 import { parseMarkdown } from '../src/adapters/text/parse.ts';
-import type { PlatformText } from '../src/adapters/text/platform.ts';
-import { chunk } from '../src/adapters/text/platform.ts';
-import { slackText } from '../src/adapters/text/slack.ts';
-import { telegramText } from '../src/adapters/text/telegram.ts';
-import { whatsappText } from '../src/adapters/text/whatsapp.ts';
+import { discordText, slackText, telegramText, whatsappText } from '../src/adapters/text/platforms.ts';
 import { agentMarkdown } from './corpus.ts';
 import { figure, report } from './measure.ts';
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost, CommandMenu } from '../../gateway/adapter.ts';
 import type { Language } from '../../gateway/language/languages.ts';
-import { type MenuHost, menusOf } from '../kit/menus.ts';
+import { type MenuHost, menusOf } from '../kit/run-adapter.ts';
 import type { HealthTracker } from '../kit/supervisor.ts';
 import { ParkedError, Supervisor } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';

@@ -5,7 +5,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import type { Intake } from '../kit/intake.ts';
-import { LruMap } from '../kit/lru.ts';
+import { LruMap } from '../kit/state-file.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { SeenMarks } from './catch-up.ts';
 import { aboveIn, quotedBy } from './catch-up.ts';

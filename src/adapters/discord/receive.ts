@@ -1,7 +1,7 @@
 import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
-import { LruMap } from '../kit/lru.ts';
-import { readable } from '../kit/readable.ts';
+import { readable } from '../kit/intake.ts';
+import { LruMap } from '../kit/state-file.ts';
 import {
   contentText,
   filesOf,

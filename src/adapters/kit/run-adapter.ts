@@ -6,6 +6,7 @@ import type {
   AdapterHost,
   AdapterRoute,
   Capabilities,
+  CommandMenu,
   Part,
   SendReceipt,
   SendRequest,
@@ -151,4 +152,16 @@ function scrubValue(value: unknown, scrub: Scrub): unknown {
   if (typeof value === 'string') return scrub(value);
   if (value instanceof Error) return scrub(value.message);
   return value;
+}
+
+/** What a connection needs of its host to show the menu of commands. */
+export type MenuHost = Pick<AdapterHost, 'commands' | 'menus'>;
+
+/** The menu for everyone, and those of other languages. A host that has no other languages offers English. */
+export async function menusOf(
+  host: MenuHost,
+): Promise<{ readonly general: CommandMenu; readonly others: readonly CommandMenu[] }> {
+  const english: CommandMenu = { language: 'en', commands: host.commands };
+  const [general = english, ...others] = (await host.menus?.()) ?? [];
+  return { general, others };
 }

@@ -1,7 +1,7 @@
 import { within } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Sender } from '../../gateway/model.ts';
-import { LruMap } from '../kit/lru.ts';
+import { LruMap } from '../kit/state-file.ts';
 import { type Fields, fieldsOf, listOf, type Names, textOf } from './mrkdwn.ts';
 import { platformCode, type WebClient } from './web-client.ts';
 

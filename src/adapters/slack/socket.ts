@@ -3,7 +3,7 @@ import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { LruMap } from '../kit/lru.ts';
+import { LruMap } from '../kit/state-file.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
 import { type Fields, fieldsOf, listOf, numberOf, textOf } from './mrkdwn.ts';
 import {

@@ -6,12 +6,12 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import { LANGUAGES } from '../../gateway/language/languages.ts';
-import { type MenuHost, menusOf } from '../kit/menus.ts';
+import { type MenuHost, menusOf } from '../kit/run-adapter.ts';
 import type { HealthTracker } from '../kit/supervisor.ts';
 import { ParkedError, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
 import type { UpdateTaker } from './updates.ts';
-import { keepWebhook } from './webhook.ts';
+import { keepWebhook } from './updates.ts';
 import { ALLOWED_UPDATES, Me, UpdateId } from './wire.ts';
 
 /**

@@ -8,13 +8,12 @@ import { Intake } from '../kit/intake.ts';
 import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
 import { HealthTracker } from '../kit/supervisor.ts';
 import { attachmentTooLarge, attachmentUnavailable, readLimited } from '../kit/way.ts';
-import { formatTelegram } from '../text/telegram.ts';
+import { formatTelegram } from '../text/platforms.ts';
 import type { TelegramSettings } from './client.ts';
 import { BotClient, TelegramFailure } from './client.ts';
 import { type ConnectionTuning, TelegramConnection } from './connection.ts';
 import { Outbound } from './send.ts';
-import { Migrations, UpdateTaker } from './updates.ts';
-import { webhookAddress, webhookRoute } from './webhook.ts';
+import { Migrations, UpdateTaker, webhookAddress, webhookRoute } from './updates.ts';
 import { Me } from './wire.ts';
 
 export type { TelegramSettings } from './client.ts';

@@ -3,7 +3,7 @@ import { KeyedQueue, unlessAborted } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { checkGate } from '../../gateway/send/send-queue.ts';
-import { LruMap } from '../kit/lru.ts';
+import { LruMap } from '../kit/state-file.ts';
 import { pause } from '../kit/supervisor.ts';
 import { deliveryErrorOf, type IrcLine } from './receive.ts';
 import { channelName, type TwitchTiming } from './settings.ts';

@@ -5,7 +5,7 @@ import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { LruMap } from '../kit/lru.ts';
+import { LruMap } from '../kit/state-file.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
 import type { Helix } from './api.ts';

@@ -2,12 +2,15 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createPublicKey, verify } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WASocket } from 'baileys';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { PlatformsConfig } from '../../gateway/config/schema.ts';
 import { ParkedError } from '../kit/supervisor.ts';
+import type { Way } from '../kit/way.ts';
 
 /** The library as a value: it is not part of the package (libsignal is GPL-3.0) and is loaded only when WhatsApp is enabled. */
 export type Baileys = typeof import('baileys');
@@ -273,4 +276,24 @@ function harmless(fields: unknown): Record<string, string | number | boolean> {
     else if (typeof value === 'number' || typeof value === 'boolean') kept[name] = value;
   }
   return kept;
+}
+
+/** Where baileys connects to on its own. */
+export const WHATSAPP_URL = 'wss://web.whatsapp.com/ws/chat';
+
+/** `platforms.whatsapp` of the configuration, and how the platform is reached. */
+export type WhatsAppSettings = NonNullable<PlatformsConfig['whatsapp']> & {
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};
+
+/** The directory, address, number or version that was set; undefined for the default. */
+export function chosen(value: string | undefined): string | undefined {
+  return value === undefined || value === '' || value === WHATSAPP_URL ? undefined : value;
+}
+
+/** The directory of the linked session. */
+export function sessionFolder(settings: WhatsAppSettings, stateDir: string): string {
+  const path = chosen(settings.sessionPath);
+  return path === undefined ? join(stateDir, 'session') : resolve(path.replace(/^~(?=$|\/)/, homedir()));
 }

@@ -5,15 +5,14 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HealthTracker } from '../kit/supervisor.ts';
 import { ParkedError, PULSE, Pulse, REACH_MS } from '../kit/supervisor.ts';
+import { bareJid, isBroadcast, personOf, userOf } from './addresses.ts';
 import type { Socket } from './baileys.ts';
-import { baileysLogger, withProvenServer } from './baileys.ts';
+import { baileysLogger, chosen, WHATSAPP_URL, type WhatsAppSettings, withProvenServer } from './baileys.ts';
 import { closeReason, property } from './close-reason.ts';
 import type { Credentials } from './credentials.ts';
-import { bareJid, isBroadcast, personOf, userOf } from './jid.ts';
 import type { Line } from './send.ts';
 import { Acks } from './send.ts';
 import type { Session } from './session.ts';
-import { chosen, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
 
 /** Longest wait for the closing handshake; a peer that is gone never answers it. */

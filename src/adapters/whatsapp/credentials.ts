@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { AuthenticationCreds, SignalDataTypeMap, SignalKeyStore } from 'baileys';
 import type { Logger } from '../../base/log.ts';
 import { ParkedError } from '../kit/supervisor.ts';
+import { isLid, isPhone, userOf } from './addresses.ts';
 import type { Baileys } from './baileys.ts';
-import { isLid, isPhone, userOf } from './jid.ts';
 import { DamagedSessionError, type SessionChange, SessionFile } from './session-file.ts';
 
 /** What baileys' `useMultiFileAuthState` left in a directory: `creds.json` and one `<type>-<id>.json` for each key. */

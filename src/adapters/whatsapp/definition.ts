@@ -11,18 +11,24 @@ import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gat
 import { type Link, runAdapter } from '../kit/run-adapter.ts';
 import { HealthTracker, Supervisor } from '../kit/supervisor.ts';
 import { attachmentUnavailable } from '../kit/way.ts';
-import { formatWhatsapp } from '../text/whatsapp.ts';
-import { type Baileys, loadBaileys } from './baileys.ts';
+import { formatWhatsapp } from '../text/platforms.ts';
+import { userOf } from './addresses.ts';
+import {
+  type Baileys,
+  chosen,
+  loadBaileys,
+  sessionFolder,
+  WHATSAPP_URL,
+  type WhatsAppSettings,
+} from './baileys.ts';
 import { runConnection } from './connection.ts';
 import { ACCOUNT, SESSION_FILE } from './credentials.ts';
-import { userOf } from './jid.ts';
 import { fetchMedia } from './media.ts';
 import { type Line, Outbound } from './send.ts';
 import { Session } from './session.ts';
 import { readSessionValue, type SessionChange, SessionFile } from './session-file.ts';
-import { chosen, sessionFolder, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 
-export type { WhatsAppSettings } from './settings.ts';
+export type { WhatsAppSettings } from './baileys.ts';
 
 const CAPABILITIES: Capabilities = {
   edit: true,

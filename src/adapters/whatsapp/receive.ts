@@ -3,7 +3,6 @@ import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { chatKey, type InboundMessage, type ReferredMessage } from '../../gateway/model.ts';
-import { type Content, contentOf, numberOf, unwrap } from './content.ts';
 import {
   bareJid,
   isBroadcast,
@@ -14,7 +13,8 @@ import {
   personId,
   personOf,
   userOf,
-} from './jid.ts';
+} from './addresses.ts';
+import { type Content, contentOf, numberOf, unwrap } from './content.ts';
 
 /** What the mapping has to know next to the message. */
 export interface InboundContext {

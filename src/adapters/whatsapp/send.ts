@@ -6,10 +6,10 @@ import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { checkGate } from '../../gateway/send/send-queue.ts';
+import type { Groups } from './addresses.ts';
+import { isBroadcast, isGroup, isPhone, jidOfChat } from './addresses.ts';
 import type { Baileys, BaileysLogger, Socket } from './baileys.ts';
 import { property } from './close-reason.ts';
-import type { Groups } from './groups.ts';
-import { isBroadcast, isGroup, isPhone, jidOfChat } from './jid.ts';
 import type { MessageStore } from './signal-gate.ts';
 
 const RATE_LIMIT_MS = 60_000;

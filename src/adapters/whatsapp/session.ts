@@ -4,17 +4,22 @@ import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
-import { LruMap } from '../kit/lru.ts';
+import { LruMap } from '../kit/state-file.ts';
 import type { HealthTracker } from '../kit/supervisor.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
-import { type Baileys, loadBaileys, type Socket } from './baileys.ts';
+import { bareJid, Groups, isGroup, type Person, personId, personOf } from './addresses.ts';
+import {
+  type Baileys,
+  chosen,
+  loadBaileys,
+  type Socket,
+  sessionFolder,
+  type WhatsAppSettings,
+} from './baileys.ts';
 import { unwrap } from './content.ts';
 import { Credentials } from './credentials.ts';
-import { Groups } from './groups.ts';
-import { bareJid, isGroup, type Person, personId, personOf } from './jid.ts';
 import { Intake, mapInbound } from './receive.ts';
 import type { Line } from './send.ts';
-import { chosen, sessionFolder, type WhatsAppSettings } from './settings.ts';
 import type { Taken } from './signal-gate.ts';
 import { MessageStore } from './signal-gate.ts';
 

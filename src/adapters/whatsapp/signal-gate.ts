@@ -7,8 +7,8 @@ import type {
   SocketConfig,
   WAMessage,
 } from 'baileys';
+import { bareJid, isSamePerson, personOf } from './addresses.ts';
 import type { Baileys } from './baileys.ts';
-import { bareJid, isSamePerson, personOf } from './jid.ts';
 import type { SessionFile } from './session-file.ts';
 
 /** A message that is to be written together with the keys that decrypted it. */

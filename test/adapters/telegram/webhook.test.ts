@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { webhookAddress } from '../../../src/adapters/telegram/webhook.ts';
+import { webhookAddress } from '../../../src/adapters/telegram/updates.ts';
 import { TelegramPeer } from './peer.ts';
 import { SECRET, WebhookPeer } from './webhook-peer.ts';
 import { withTelegram } from './with-telegram.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatSlack } from '../../../src/adapters/text/slack.ts';
-import { formatTelegram } from '../../../src/adapters/text/telegram.ts';
+import { formatSlack, formatTelegram } from '../../../src/adapters/text/platforms.ts';
 
 const telegram = (markdown: string): string =>
   formatTelegram(markdown)

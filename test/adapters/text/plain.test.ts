@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatMarkdown } from '../../../src/adapters/text/markdown.ts';
-import { formatPlain } from '../../../src/adapters/text/plain.ts';
+import { formatPlain } from '../../../src/adapters/text/platforms.ts';
 
 const twitch = (markdown: string) =>
   formatPlain(markdown, { limit: 480, unit: 'utf16', singleLine: true }).map(({ text }) => text);
@@ -37,13 +36,5 @@ describe('formatPlain on many lines', () => {
     const parts = formatPlain('é'.repeat(100), { limit: 50, unit: 'bytes', singleLine: false });
     expect(parts).toHaveLength(4);
     for (const { text } of parts) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(50);
-  });
-});
-
-describe('formatMarkdown', () => {
-  it('leaves the text alone', () => {
-    const markdown = '# a\n\n**b** <c>\n';
-    expect(formatMarkdown(markdown)).toEqual([{ text: markdown, plain: markdown }]);
-    expect(formatMarkdown('')).toEqual([]);
   });
 });

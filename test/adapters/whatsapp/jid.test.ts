@@ -7,7 +7,7 @@ import {
   personAliases,
   personId,
   personOf,
-} from '../../../src/adapters/whatsapp/jid.ts';
+} from '../../../src/adapters/whatsapp/addresses.ts';
 
 describe('an address', () => {
   it.each([

@@ -1,9 +1,18 @@
 import { segmentsOf } from '../../base/text.ts';
 import type { Part } from '../../gateway/adapter.ts';
-import { type Dialect, escapeOf, prefixOf, writeSlice, ZERO_WIDTH_SPACE } from './dialect.ts';
+import {
+  type Dialect,
+  escapeOf,
+  measure,
+  prefixOf,
+  splitsPair,
+  type TextUnit,
+  takeFitting,
+  writeSlice,
+  ZERO_WIDTH_SPACE,
+} from './dialect.ts';
 import { renderDocument } from './document.ts';
 import type { RenderRules } from './inline.ts';
-import { measure, splitsPair, type TextUnit, takeFitting } from './measure.ts';
 import { parseMarkdown } from './parse.ts';
 import {
   isBlankAt,
