@@ -83,10 +83,15 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       acceptLostChanges: options.acceptLostChanges ?? false,
       opened: (db) => cleanups.push(() => db.close()),
     });
+    const elsewhere =
+      settings.agent.copiedBytes === undefined || offline
+        ? undefined
+        : await hold.keepSessions(folder.agentSessions);
     const agent =
       settings.noAgent || (offline && !options.withAgent)
         ? undefined
-        : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), config.agentEnv)));
+        : (options.agent ??
+          (await createAgentFor(settings, folder, logs.logger('agent'), config.agentEnv, elsewhere)));
     const sockets = createWebSocketAdapter({
       secret: await clientSecret(stores.sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),

@@ -12,6 +12,7 @@ import type { DataFolder } from './store/data-folder.ts';
 import { Database, type DatabaseOptions } from './store/database.ts';
 import { FolderLock } from './store/lock.ts';
 import type { Cluster } from './store/postgres/cluster.ts';
+import type { CopiesElsewhere } from './store/session-copies.ts';
 
 /** The URL of the store in PostgreSQL, kept out of everything that is shown; undefined: the store is in files. */
 export async function storeUrl(
@@ -90,6 +91,11 @@ export class StoreHold {
     ]);
     await cluster?.keepFiles(folder.adapters);
     return { sessions, security, tasks };
+  }
+
+  /** Where copies of session files are written next to their directory; undefined: nowhere. */
+  async keepSessions(directory: string): Promise<CopiesElsewhere | undefined> {
+    return await this.#cluster?.keepSessions(directory);
   }
 
   /** The adapter, which sends nothing while this process may not. */

@@ -5,7 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { Agent } from '../gateway/agent/agent.ts';
 import type { Settings } from '../gateway/config/settings.ts';
 import type { DataFolder } from '../store/data-folder.ts';
-import { SessionCopies } from '../store/session-copies.ts';
+import { type CopiesElsewhere, SessionCopies } from '../store/session-copies.ts';
 import { DATA_VARIABLE } from './approval/place.ts';
 
 /** The file of an extension for the agent: bundled next to this module, or its source. */
@@ -27,6 +27,7 @@ export async function createAgentFor(
   folder: DataFolder,
   log: Logger,
   env: NodeJS.ProcessEnv,
+  elsewhere?: CopiesElsewhere,
 ): Promise<Agent> {
   const { agent } = settings;
   const { createAgent } = await import('./create.ts');
@@ -45,7 +46,7 @@ export async function createAgentFor(
     ...(agent.copiedBytes === undefined
       ? {}
       : {
-          copies: new SessionCopies(folder.agentSessions, agent.copiedBytes),
+          copies: new SessionCopies(folder.agentSessions, agent.copiedBytes, elsewhere),
           filesExtension: extensionFile('files-extension'),
         }),
     isolation: agent.isolation,

@@ -63,11 +63,13 @@ export function isCopyName(name: string): boolean {
   return /^\w[\w.-]{0,150}\.jsonl$/.test(name);
 }
 
-/** In which order copies are written elsewhere as well; see {@link SessionCopies}. */
+/** Where copies are written as well, before they are acknowledged. */
 export interface CopiesElsewhere {
   /** Resolves when the bytes are durable there; rejects when they are not, or when this process no longer leads. */
   append(name: string, from: number, data: Buffer): Promise<void>;
   replace(name: string, data: Buffer): Promise<void>;
+  /** This is the copy: replaces what is there if that differs. */
+  holds(name: string, data: Buffer): Promise<void>;
   mark(name: string, mark: CopyMark | undefined): Promise<void>;
 }
 
@@ -97,6 +99,11 @@ export class SessionCopies {
     const claim = { name };
     this.#claims.set(name, claim);
     return claim;
+  }
+
+  /** The host is gone: nothing comes anymore. */
+  release(claim: CopyClaim): void {
+    if (this.#claims.get(claim.name) === claim) this.#claims.delete(claim.name);
   }
 
   /** Nothing of that name is known: a host may begin it. */
@@ -155,7 +162,7 @@ export class SessionCopies {
       if (systemCode(error) === 'ENOENT') return Buffer.alloc(0);
       throw error;
     });
-    await this.#elsewhere?.replace(name, bytes);
+    await this.#elsewhere?.holds(name, bytes);
     return { size: bytes.length, sha256: sha256(bytes) };
   }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { piCommand } from '../agents/contract.ts';
+import { newerPi, piCommand } from '../agents/contract.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
@@ -28,6 +28,10 @@ const place = (name: string): string => join(folder.path, `host-${name}`);
 const cut = (name: string): void => writeFileSync(join(place(name), 'cut'), '');
 const filesOf = (name: string): string[] => readdirSync(join(place(name), 'sessions'));
 
+/** One of them has a newer pi: sessions move between versions. */
+const piOf = (name: string): readonly string[] =>
+  name === 'two' ? [process.execPath, newerPi().cli] : piCommand();
+
 async function hostOfSession(): Promise<string> {
   const { stdout } = await runCli(['sessions', '--json', '--data-dir', folder.path]);
   return String(/"host": ?"(\w+)"/.exec(stdout)?.[1]);
@@ -49,7 +53,7 @@ it('continues on hosts that share nothing: a turn cut before its tool, and an id
       sessionFiles: 'store',
       hosts: names.map((name) => ({
         name,
-        command: [process.execPath, FAR, place(name), ...piCommand()],
+        command: [process.execPath, FAR, place(name), ...piOf(name)],
         maxConcurrent: 1,
         sessionDir: join(place(name), 'sessions'),
       })),

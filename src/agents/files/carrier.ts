@@ -50,6 +50,7 @@ export class FileCarrier {
     this.#ready.promise.catch(() => undefined);
     void link.ended.then(() => {
       this.#gone = true;
+      options.copies.release(this.#claim);
     });
   }
 

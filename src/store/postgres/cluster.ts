@@ -13,12 +13,14 @@ import { segmentsOf } from '../journal.ts';
 import { loadStore } from '../load.ts';
 import { adoptLegacy } from '../migrations.ts';
 import { ownIdentity } from '../process-identity.ts';
+import type { CopiesElsewhere } from '../session-copies.ts';
 import { readMeta, writeSnapshot } from '../snapshot.ts';
 import { AdapterFiles } from './adapter-files.ts';
 import { Election, type Leadership } from './leadership.ts';
 import { createTables, isRefusal, PgLink, placeOf } from './link.ts';
 import { databaseName, PgBacking } from './pg-backing.ts';
 import { Replica, upload } from './pg-journal.ts';
+import { SessionRows } from './session-rows.ts';
 
 /** Where files go whose content is in PostgreSQL: a start without `store.url` must not continue from an old state. */
 const ASIDE = 'before-postgres';
@@ -108,6 +110,7 @@ export class Cluster {
   #notifying: NodeJS.Timeout | undefined;
   #leadership: Leadership | undefined;
   #files: AdapterFiles | undefined;
+  #sessions: SessionRows | undefined;
 
   private constructor(url: string, folder: DataFolder, log: Logger) {
     this.#url = url;
@@ -219,9 +222,23 @@ export class Cluster {
     }
   }
 
+  /** The copies of session files follow the store from now on. */
+  async keepSessions(directory: string): Promise<CopiesElsewhere> {
+    if (this.#leadership === undefined) throw new Error('only a leader keeps copies');
+    const link = new PgLink(this.#url, this.#name);
+    try {
+      this.#sessions = await SessionRows.begin(link, this.#leadership, directory, this.#log);
+      return this.#sessions;
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  }
+
   /** Lets go; a leader has stopped everything before. */
   async release(): Promise<void> {
     clearTimeout(this.#notifying);
+    await this.#sessions?.end();
     await this.#files?.end();
     await this.#leadership?.release();
     this.close();

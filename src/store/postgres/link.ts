@@ -7,7 +7,7 @@ const CONNECT_MS = 3_000;
 const ANSWER_MS = 10_000;
 
 /** A statement that is sent often keeps its plan under this name. */
-interface Statement {
+export interface Statement {
   readonly name?: string;
   readonly text: string;
 }
@@ -205,6 +205,19 @@ CREATE TABLE IF NOT EXISTS pi_gateway_chunk (
   PRIMARY KEY (database, id, part)
 );
 CREATE TABLE IF NOT EXISTS pi_gateway_file (path text PRIMARY KEY, data bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS pi_gateway_session (
+  name text PRIMARY KEY,
+  generation text NOT NULL,
+  mark text,
+  gone boolean NOT NULL DEFAULT false
+);
+CREATE TABLE IF NOT EXISTS pi_gateway_session_part (
+  name text NOT NULL,
+  generation text NOT NULL,
+  begins bigint NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (name, generation, begins)
+);
 `;
 
 /** The same number in every gateway that uses the schema, and another in other schemas of the database. */
@@ -223,7 +236,7 @@ export async function createTables(link: PgLink): Promise<void> {
 }
 
 /** Answers a row exactly while this term leads; a take-over that begins in the meantime waits for the statement's end. */
-const LEADS = 'SELECT 1 FROM pi_gateway_leader WHERE term = $1 FOR KEY SHARE';
+export const LEADS = 'SELECT 1 FROM pi_gateway_leader WHERE term = $1 FOR KEY SHARE';
 
 /** $1 term, $2 database, $3 first, $4 last, $5 id, $6 data */
 export const APPEND: Statement = {

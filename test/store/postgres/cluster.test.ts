@@ -1,13 +1,14 @@
 /** The store in PostgreSQL in one process: what a take-over finds, whatever the leader was doing. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { dataFolder, openDataFolder } from '../../../src/store/data-folder.ts';
 import { Database } from '../../../src/store/database.ts';
 import { Cluster } from '../../../src/store/postgres/cluster.ts';
 import { LOCK_KEY, PgLink } from '../../../src/store/postgres/link.ts';
+import { SessionCopies, sha256 } from '../../../src/store/session-copies.ts';
 import { Postgres, postgresPrograms } from '../../support/postgres.ts';
 
 const missing = postgresPrograms() === undefined;
@@ -157,6 +158,53 @@ describe.skipIf(missing)(
       await third.keepFiles(place('a'));
       expect(existsSync(session('a'))).toBe(false);
       await third.release();
+    });
+
+    it('hands the copies of session files to the next leader, and takes no piece from a former one', async () => {
+      const { schema, connect } = newStore();
+      const place = (name: string): string => join(root, schema, name, 'agent-sessions');
+      const lead = async (name: string) => {
+        const cluster = await connect(name);
+        await cluster.lead();
+        const rows = await cluster.keepSessions(place(name));
+        return { cluster, copies: new SessionCopies(place(name), 1000, rows) };
+      };
+      const put = (copies: SessionCopies, name: string, from: number, text: string, whole?: string) => {
+        const data = Buffer.from(text);
+        const chunk = { name, from, data, sha256: sha256(data), of: from + data.length };
+        return copies.put(copies.claim(name), whole === undefined ? chunk : { ...chunk, whole });
+      };
+      const text = (name: string, file: string): string => readFileSync(join(place(name), file), 'utf8');
+      const first = await lead('a');
+      expect(await put(first.copies, 's1.jsonl', 0, 'one\n')).toEqual({ size: 4 });
+      expect(await put(first.copies, 's1.jsonl', 4, 'two\n')).toEqual({ size: 8 });
+      // What the gateway writes itself follows as soon as a host is to get it; what a host wrote anew takes its place.
+      writeFileSync(join(place('a'), 's2.jsonl'), 'by the gateway\n');
+      await first.copies.facts('s2.jsonl');
+      expect(await put(first.copies, 's2.jsonl', 0, 'anew\n', 'w')).toEqual({ size: 5 });
+      await put(first.copies, 's3.jsonl', 0, 'deleted\n');
+      await first.copies.mark('s1.jsonl', 'behind');
+      await first.cluster.release();
+
+      const second = await lead('b');
+      expect([text('b', 's1.jsonl'), text('b', 's2.jsonl')]).toEqual(['one\ntwo\n', 'anew\n']);
+      expect(await second.copies.markOf('s1.jsonl')).toBe('behind');
+      expect(statSync(join(place('b'), 's1.jsonl')).mode & 0o777).toBe(0o600);
+      // The former leader finds out, and its host learns that nothing was stored.
+      expect(await put(first.copies, 's1.jsonl', 8, 'late\n')).toEqual({ refused: 'full' });
+      await put(second.copies, 's1.jsonl', 8, 'three\n');
+      await second.copies.mark('s1.jsonl', undefined);
+      rmSync(join(place('b'), 's3.jsonl'));
+      const left = (): string =>
+        postgres.sql(`SELECT count(*) FROM ${schema}.pi_gateway_session_part WHERE name = 's3.jsonl'`);
+      await vi.waitFor(() => expect(left().trim()).toMatch(/0$/m), { timeout: 20_000, interval: 100 });
+      await second.cluster.release();
+
+      const third = await lead('a');
+      expect(text('a', 's1.jsonl')).toBe('one\ntwo\nthree\n');
+      expect(await third.copies.markOf('s1.jsonl')).toBeUndefined();
+      expect(existsSync(join(place('a'), 's3.jsonl'))).toBe(false);
+      await third.cluster.release();
     });
 
     it('tells also who asks after the leadership was lost', async () => {

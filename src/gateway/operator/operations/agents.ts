@@ -87,7 +87,7 @@ async function drain(gateway: Gateway, host: string, how: Drain | undefined): Pr
   if (how === 'all' && agent.movesSessions !== true)
     throw new GatewayError('cannot_move', `the sessions of ${host} cannot continue on other hosts`, {
       status: 409,
-      hint: 'Their files are on that host. Set agent.sessionDir to a directory that all hosts share, or drain it without "move".',
+      hint: 'Their files are on that host. Set agent.sessionFiles to "store", or agent.sessionDir to a directory that all hosts share, or drain it without "move".',
     });
   if (how === undefined && before.draining !== true) return { message: `${host} is not drained` };
   await keepDrain(stores.sessions, host, how);
