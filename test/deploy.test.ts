@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readArguments } from '../src/cli/commands.ts';
+import { readArguments } from '../src/cli/views.ts';
 import { checkConfig } from '../src/gateway/config/load.ts';
 
 const DEPLOY = join(import.meta.dirname, '..', 'deploy');

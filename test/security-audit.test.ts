@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeF
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runSecurityAudit } from '../src/cli/security-command.ts';
+import { runSecurityAudit } from '../src/cli/installation.ts';
 import { repair, securityFindings } from '../src/security-audit.ts';
 import { dataFolder } from '../src/store/data-folder.ts';
 

@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Agent, ConversationSpec } from '../gateway/agent/agent.ts';
 import { type PiPackage, piPackage } from '../gateway/agent/pi-command.ts';
+import type { FindPlace } from './pi/backend.ts';
 import { PiAgent } from './pi/pi-agent.ts';
-import type { FindPlace } from './pi/place.ts';
 import { type PiRpcAgentOptions, piRpcParts } from './pi-rpc/pi-rpc.ts';
 import { type PiSdkAgentOptions, piSdkParts } from './pi-sdk/pi-sdk.ts';
 

@@ -1,5 +1,9 @@
 /** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
-import { userInfo } from 'node:os';
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { HOSTED } from '../base/environment.ts';
 import {
   ConfigError,
@@ -9,10 +13,11 @@ import {
   LeaderError,
   messageOf,
 } from '../base/errors.ts';
+import { spareMemory } from '../base/memory.ts';
+import type { ComposeOptions } from '../compose.ts';
 import { settleTimeZone } from '../gateway/time-zone.ts';
 import { VERSION } from '../version.ts';
-import { type Arguments, argumentsOf, readTokens, UsageError } from './arguments.ts';
-import { PROGRAM } from './program.ts';
+import { type Arguments, argumentsOf, PROGRAM, readTokens, UsageError } from './arguments.ts';
 
 const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const;
 
@@ -39,7 +44,7 @@ async function readArguments(argv: readonly string[]): Promise<Arguments> {
     } catch {
       // Said below, with every word that may have been meant.
     }
-  return argumentsOf(tokens, (await import('./commands.ts')).COMMANDS);
+  return argumentsOf(tokens, (await import('./views.ts')).COMMANDS);
 }
 
 async function run(args: Arguments): Promise<number> {
@@ -69,11 +74,10 @@ async function run(args: Arguments): Promise<number> {
         const { runAttach } = await import('./attach.ts');
         return runAttach(args);
       }
-      const { runGateway } = await import('./run-gateway.ts');
       return runGateway(args);
     }
     case 'completion': {
-      const { completionScript } = await import('./completion.ts');
+      const { completionScript } = await import('./help.ts');
       process.stdout.write(completionScript(args.rest[0]));
       return EXIT.done;
     }
@@ -82,7 +86,7 @@ async function run(args: Arguments): Promise<number> {
       return runAttach(args);
     }
     case 'open': {
-      const { runOpen } = await import('./open.ts');
+      const { runOpen } = await import('./one-shot.ts');
       return runOpen(args);
     }
     case 'chat': {
@@ -152,4 +156,63 @@ async function explain(error: unknown): Promise<number> {
   if (!(error instanceof GatewayError) && error instanceof Error && error.stack !== undefined)
     printNote(error.stack);
   return EXIT.failed;
+}
+
+/** The gateway in this process: under the console, or headless. Resolves with the exit code. */
+export async function runGateway(args: Arguments): Promise<number> {
+  const throwAway =
+    args.demo && args.dataDir === undefined ? mkdtempSync(join(tmpdir(), 'pi-gateway-demo-')) : undefined;
+  const spareNoMore = spareMemory();
+  try {
+    const options = await composeOptions(args, throwAway);
+    const terminal = process.stdout.isTTY === true && process.stdin.isTTY === true;
+    if (args.noTui || args.standby) return await headless(args, options);
+    if (!terminal) {
+      const { printNote } = await import('./output.ts');
+      printNote('this is not an interactive terminal, so the gateway runs headless (as with --no-tui).');
+      return await headless(args, options);
+    }
+    if (args.fallBack) throw new UsageError('--fall-back works without a console: add --no-tui.');
+    const { underConsole } = await import('./under-console.ts');
+    return await underConsole(args, options, async () => {
+      // Behind the first frame: it brings the stores and the server along.
+      const { composeGateway } = await import('../compose.ts');
+      return composeGateway(options).catch((error: unknown) => {
+        if (demoPortTaken(args, error)) return composeGateway({ ...options, port: 0 });
+        throw error;
+      });
+    });
+  } finally {
+    spareNoMore();
+    if (throwAway !== undefined) rmSync(throwAway, { recursive: true, force: true });
+  }
+}
+
+async function headless(args: Arguments, options: ComposeOptions): Promise<number> {
+  const { runHeadless } = await import('./headless.ts');
+  try {
+    return await runHeadless({ ...options, fallBack: args.fallBack }, args.standby);
+  } catch (error) {
+    if (demoPortTaken(args, error)) return runHeadless({ ...options, port: 0 });
+    throw error;
+  }
+}
+
+/** A demo without `--port` starts next to a real gateway: it takes a free port when the usual one is taken. */
+function demoPortTaken(args: Arguments, error: unknown): boolean {
+  return (
+    args.demo && args.port === undefined && error instanceof GatewayError && error.code === 'port_in_use'
+  );
+}
+
+async function composeOptions(args: Arguments, throwAway: string | undefined): Promise<ComposeOptions> {
+  const dataDir = throwAway ?? args.dataDir;
+  const base: ComposeOptions = {
+    ...defined({ dataDir, port: args.port, host: args.host, backend: args.agent, logLevel: args.logLevel }),
+    ...(args.noAgent ? { noAgent: true } : {}),
+    ...(args.acceptLostChanges ? { acceptLostChanges: true } : {}),
+  };
+  if (!args.demo) return base;
+  const { demoOptions } = await import('./demo.ts');
+  return demoOptions(base);
 }

@@ -165,7 +165,7 @@ async function holdConsole(
     });
     // No one types a command before the first frame: the table of operations is not on its way.
     setImmediate(() => {
-      import('./console-words.ts').then(
+      import('./views.ts').then(
         ({ wordedForms }) => bindings.offer(wordedForms()),
         (error: unknown) => screens.current.store.note('warn', 'console', sentenceOf(error)),
       );
@@ -226,7 +226,7 @@ function makeScreen(
       contexts: { show: (next) => screens.show(next), connect: () => screens.connect() },
       exportTranscript: (session, path, format) => exportTo(operator, session, path, format),
       runProgram: (words) => runProgram(words, env),
-      runWords: async (line) => (await import('./console-words.ts')).runWords(operator, line),
+      runWords: async (line) => (await import('./views.ts')).runWords(operator, line),
       page: (lines) => terminal.page(lines, env),
       openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
       copy(text) {
@@ -255,7 +255,7 @@ function readOnlyOperator(operator: Operator): Operator {
     link: () => operator.link(),
     close: () => operator.close(),
     async run(command) {
-      if ((await import('./console-words.ts')).onlyLooks(command)) return operator.run(command);
+      if ((await import('./views.ts')).onlyLooks(command)) return operator.run(command);
       throw new GatewayError('read_only', 'this console is read-only', {
         hint: 'Start it without --readonly to change something.',
       });

@@ -5,16 +5,19 @@ import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { finishRestore } from '../gateway/backup/restore.ts';
 import { PLATFORMS } from '../gateway/model.ts';
+import { findSession, seenWith } from '../gateway/operator/operations/operation.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import type { GatewayAddress } from '../server/link-connection.ts';
 import { connectFirst, connectOperator } from '../server/remote-operator.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { findGateway, gatewayOfFolder, refuseStandby } from './find-gateway.ts';
-import { type Misused, readWork } from './work.ts';
+import { holdSession, leaseOf } from './handoff.ts';
+import { printNote } from './output.ts';
+import { type Misused, readWork } from './views.ts';
 
 /** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
-export interface OneShotOutcome {
+interface OneShotOutcome {
   readonly text: string;
   readonly ok: boolean;
 }
@@ -39,7 +42,7 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
     });
   }
   if (args.command === 'security') {
-    const { runSecurityAudit } = await import('./security-command.ts');
+    const { runSecurityAudit } = await import('./installation.ts');
     return runSecurityAudit(args, folder, findings);
   }
   if (args.command === 'prove') {
@@ -78,7 +81,7 @@ async function elsewhere(
 ): Promise<string> {
   if (LOCAL.has(args.command))
     throw new UsageError(`${args.command} works on this machine's data directory: leave --context out.`);
-  const { gatewayNamed } = await import('./contexts.ts');
+  const { gatewayNamed } = await import('./attach.ts');
   const { addresses, token } = gatewayNamed(name, folder);
   const operator = await connectFirst(addresses, token, { surface: 'cli' });
   try {
@@ -253,4 +256,25 @@ function misused({ usage, platform }: Misused): UsageError {
 
 function saysNotOk(data: unknown): boolean {
   return typeof data === 'object' && data !== null && 'ok' in data && data.ok === false;
+}
+
+/** Opens a chat's session in this terminal with pi; the gateway waits with it in the meantime. Resolves with pi's exit code. */
+export async function runOpen(args: Arguments): Promise<number> {
+  const wanted = args.rest[0];
+  if (wanted === undefined) throw new UsageError('usage: pi-gateway-tui open <session>');
+  if (process.stdout.isTTY !== true || process.stdin.isTTY !== true)
+    throw new UsageError('open needs an interactive terminal.');
+  const { operator, close } = await operatorSession(args);
+  try {
+    const session = findSession(await seenWith(operator, wanted), wanted);
+    const lease = leaseOf((await operator.run({ type: 'session.lend', id: session.id })).data);
+    printNote(
+      `opening "${session.title}" of ${session.senderName} (${session.chat.platform}); its messages are queued until you exit pi.`,
+    );
+    const code = await holdSession(operator, session.id, lease);
+    printNote('the session is closed in this terminal; its chat continues.');
+    return code;
+  } finally {
+    await close();
+  }
 }

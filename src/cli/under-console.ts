@@ -271,7 +271,7 @@ async function otherGateways(
   named: readonly object[] = [],
 ): Promise<Pick<ConsoleOptions, 'contexts'> & { close(): Promise<void> }> {
   if (named.length === 0) return { close: async () => {} };
-  const { consoleContexts } = await import('./contexts.ts');
+  const { consoleContexts } = await import('./attach.ts');
   return consoleContexts(folder);
 }
 

@@ -1,11 +1,28 @@
 /** What an operator can look at: rows with words like those of the operations, and how each is printed. */
+
 import { GatewayError } from '../base/errors.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
-import type { Typed, Worded, Words } from '../gateway/operator/operations/operation.ts';
-import { findSession, seenWith } from '../gateway/operator/operations/operation.ts';
-import type { Operator } from '../gateway/operator/operator.ts';
-import { UsageError } from './arguments.ts';
+import {
+  commandsOf,
+  findSession,
+  readLine,
+  seenWith,
+  type Typed,
+  type Worded,
+  type Words,
+} from '../gateway/operator/operations/operation.ts';
+import { OPERATIONS } from '../gateway/operator/operations/table.ts';
+import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
+import type { WordedForm } from '../tui/actions/commands.ts';
+import {
+  type Arguments,
+  argumentsOf,
+  type CommandRow,
+  PROGRAM,
+  readTokens,
+  UsageError,
+} from './arguments.ts';
 import * as print from './print.ts';
 
 export interface Shown {
@@ -186,4 +203,97 @@ function countOf(value = '50'): number {
   const count = Number(value);
   if (Number.isInteger(count) && count > 0 && count <= 1000) return count;
   throw new UsageError(`audit: "${value}" is not a number of lines; give a whole number from 1 to 1000.`);
+}
+
+// A line of words as what it asks for: a command for the operator, or something to look at.
+
+/** What to run, or what to show. */
+export type Work = { readonly command: OperatorCommand; readonly words: Words } | Shown;
+
+/** A line that no row understands. */
+export interface Misused {
+  /** `adapter <platform> start|stop|restart|check`. */
+  readonly usage: string;
+  /** A word that is where a platform belongs. */
+  readonly platform?: string;
+}
+
+/** `refuse` makes the error for a line that is of no known form. */
+export async function readWork(
+  line: readonly string[],
+  operator: Operator,
+  around: Around,
+  refuse: (misused: Misused) => Error,
+  table = OPERATIONS,
+): Promise<Work> {
+  const [head, , session] = line;
+  const seen = await seenWith(operator, head === 'session' ? session : undefined);
+  const found = readLine([...VIEWS, ...table], line, seen);
+  if (found.row === undefined) {
+    const { head: command, platform } = found;
+    const args = commandsOf([...table, ...VIEWS]).find(({ name }) => name === command)?.args ?? '';
+    throw refuse({ usage: `${command} ${args}`.trim(), platform });
+  }
+  const { row, words, params } = found;
+  if ('show' in row) return row.show(operator, { ...params }, around);
+  // Its schemas are not for who only wants the list of words.
+  const { parseCommand } = await import('../server/parse.ts');
+  return { command: parseCommand({ type: row.name, ...params }, table, words.say), words };
+}
+
+// Every first word of the command line: of the operations and views, and of the program itself.
+
+export function allCommands(table: readonly Worded[] = OPERATIONS): readonly CommandRow[] {
+  return [...commandsOf([...table, ...VIEWS]), ...PROGRAM];
+}
+
+export const COMMANDS = allCommands();
+
+/** The command line as typed arguments. Throws UsageError for a word, flag or value that cannot be. */
+export function readArguments(argv: readonly string[], commands = COMMANDS): Arguments {
+  return argumentsOf(readTokens(argv), commands);
+}
+
+// The words of the table of operations and of the views, for the palette of the console. Loaded after its first frame.
+
+export function wordedForms(table = OPERATIONS): readonly WordedForm[] {
+  const acts = table.flatMap(({ words = [], help, looks }) =>
+    words.map((each) => ({
+      say: each.say,
+      help: each.group === undefined ? (each.help ?? help) : help,
+      looks: looks === true,
+      ...(each.asks === undefined ? {} : { asks: each.asks }),
+    })),
+  );
+  const views = VIEWS.flatMap(({ words }) =>
+    words.map(({ say, help }) => ({
+      say,
+      help: help ?? `show ${say.replaceAll(/[<[].*/gu, '').trim()}`,
+      looks: true,
+    })),
+  );
+  return [...acts, ...views];
+}
+
+/** Runs a line as the command line would, and resolves with what there is to read. */
+export async function runWords(
+  operator: Operator,
+  line: readonly string[],
+  table = OPERATIONS,
+): Promise<string> {
+  const work = await readWork(
+    line,
+    operator,
+    { online: true },
+    ({ usage }) => new UsageError(`usage: ${usage}`),
+    table,
+  );
+  if ('text' in work) return work.text;
+  const { message, data } = await operator.run(work.command);
+  return work.words.told?.(data) ?? message;
+}
+
+/** Whether a command changes nothing. */
+export function onlyLooks({ type }: OperatorCommand): boolean {
+  return OPERATIONS.some(({ name, looks }) => name === type && looks === true);
 }

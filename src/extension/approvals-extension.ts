@@ -3,9 +3,8 @@
  * tool call, and lets the call run only with an approval of exactly these arguments.
  */
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
-import { APPROVAL_TITLE, readReply, writeApproval } from '../agents/approval/wire.ts';
-import { PROGRESS_TOOL } from '../agents/pi/equipment.ts';
-import { guardCall } from './guard-call.ts';
+import { APPROVAL_TITLE, guardCall, readReply, writeApproval } from '../agents/approval/approval.ts';
+import { PROGRESS_TOOL } from '../agents/pi/backend.ts';
 
 // biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function approvalsExtension(pi: ExtensionAPI): void {

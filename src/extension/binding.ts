@@ -1,4 +1,5 @@
 /** `/gateway bind-current`, `/gateway session-id`, and what pi tells a binding about its session. */
+
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import { DATA_VARIABLE } from '../agents/approval/place.ts';
 import { GatewayError } from '../base/errors.ts';
@@ -6,9 +7,25 @@ import { isObject } from '../gateway/agent/pi-files.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import { ownIdentity } from '../store/process-identity.ts';
-import { leaveBinding, takeBinding } from './bound-handover.ts';
 import { type BoundState, BoundTerminal, terminalPi } from './bound-terminal.ts';
 import type { GatewayLink } from './gateway-link.ts';
+
+// A binding outlives the instance of the extension: pi loads it again with `/new`, `/resume`, `/fork` and `/reload`, and the
+// two share no variable.
+
+const SHELF = Symbol.for('pi-gateway-tui.bound');
+const shelf: typeof globalThis & { [SHELF]?: BoundState | undefined } = globalThis;
+
+function leaveBinding(state: BoundState): void {
+  shelf[SHELF] = state;
+}
+
+/** What the last instance left; undefined: nothing. */
+function takeBinding(): BoundState | undefined {
+  const found = shelf[SHELF];
+  shelf[SHELF] = undefined;
+  return found;
+}
 
 /** The binding of this pi, if it has one. */
 export class Binding {

@@ -5,7 +5,8 @@
 
 import { randomUUID } from 'node:crypto';
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
-import type { ApprovalReply } from '../agents/approval/wire.ts';
+import type { ApprovalReply } from '../agents/approval/approval.ts';
+import { guardCall } from '../agents/approval/approval.ts';
 import { RunEvents } from '../agents/pi/run-events.ts';
 import { settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
@@ -18,7 +19,6 @@ import type { Order, Report, TerminalPi } from '../gateway/bindings/terminal.ts'
 import { say } from '../gateway/language/chat-text.ts';
 import { BindingLine, type LineState } from './binding-line.ts';
 import type { GatewayLink } from './gateway-link.ts';
-import { guardCall } from './guard-call.ts';
 
 type RunOrder = Extract<Order, { type: 'run' }>;
 

@@ -19,8 +19,8 @@ import { isPlatform, PLATFORMS } from '../gateway/model.ts';
 import { requestNamed } from '../gateway/operator/operations/operation.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import { Binding, sessionWords } from './binding.ts';
+import type { Ask } from './gateway-link.ts';
 import { GatewayLink } from './gateway-link.ts';
-import type { Ask } from './start-choice.ts';
 import { completions, runWords } from './words.ts';
 
 /** Short text for the model, the whole as structured details. */

@@ -3,7 +3,7 @@
  * of a person.
  */
 import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
-import { RESUME_COMMAND, RESUME_TYPE } from '../agents/pi/cut-session.ts';
+import { RESUME_COMMAND, RESUME_TYPE } from '../agents/pi/pi-session-file.ts';
 
 // biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function resumeExtension(pi: ExtensionAPI): void {

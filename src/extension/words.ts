@@ -1,16 +1,14 @@
 import { GatewayError } from '../base/errors.ts';
 import { closest } from '../base/text.ts';
 import * as print from '../cli/print.ts';
-import { VIEWS } from '../cli/views.ts';
-import { type Misused, readWork } from '../cli/work.ts';
+import { type Misused, readWork, VIEWS } from '../cli/views.ts';
 import { ConfigAccess, differs } from '../gateway/config/access.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { commandsOf, nextWords, type Worded } from '../gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import type { ConfigValue } from '../gateway/operator/operator.ts';
 import { dataFolder } from '../store/data-folder.ts';
-import type { GatewayLink } from './gateway-link.ts';
-import type { Ask } from './start-choice.ts';
+import type { Ask, GatewayLink } from './gateway-link.ts';
 
 interface Word {
   readonly word: string;

@@ -1,11 +1,111 @@
 /** The gateways of a proof: one, or two that share a store, in data directories of their own. */
 
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Child } from './child.ts';
-import { freePort } from './ports.ts';
 import type { Sent } from './talker.ts';
+
+// A gateway as a process of its own, as a user starts it.
+
+/** Elsewhere than on Windows a gateway and what it starts end together. */
+const GROUPS = process.platform !== 'win32';
+const KEPT_CHARACTERS = 20_000;
+
+class Child {
+  readonly #process: ChildProcess;
+  /** Its exit code; null when a signal ended it. */
+  readonly exited: Promise<number | null>;
+  /** When it first logged what, by its own clock. */
+  readonly #logged = new Map<string, number>();
+  #text = '';
+  #rest = '';
+
+  /** `command`: interpreter and program. */
+  constructor(command: readonly string[], args: readonly string[], env: NodeJS.ProcessEnv) {
+    const [interpreter = process.execPath, ...program] = command;
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    this.#process = spawn(interpreter, [...program, ...args], { env, stdio, detached: GROUPS });
+    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
+    this.exited = new Promise((resolve) => this.#process.once('exit', (code) => resolve(code)));
+    this.#process.once('error', (error) => this.#keep(error.message));
+  }
+
+  get running(): boolean {
+    const { pid, exitCode, signalCode } = this.#process;
+    return pid !== undefined && exitCode === null && signalCode === null;
+  }
+
+  /** The end of what it has written. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** When it first logged this message. */
+  loggedAt(message: string): number | undefined {
+    return this.#logged.get(message);
+  }
+
+  /** To the process and all that it has started. */
+  signal(name: NodeJS.Signals): void {
+    const { pid } = this.#process;
+    if (pid === undefined || !this.running) return;
+    if (GROUPS) process.kill(-pid, name);
+    else this.#process.kill(name);
+  }
+
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.signal('SIGCONT');
+    this.#process.kill('SIGTERM');
+    await this.exited;
+  }
+
+  #keep(text: string): void {
+    this.#text = `${this.#text}${text}`.slice(-KEPT_CHARACTERS);
+  }
+
+  #read(text: string): void {
+    this.#keep(text);
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const [, time, message] = /^\{"level":\d+,"time":(\d+),.*"msg":"([^"]*)"\}$/u.exec(line) ?? [];
+      if (message !== undefined && !this.#logged.has(message)) this.#logged.set(message, Number(time));
+    }
+  }
+}
+
+/**
+ * Listens on a port that stays free also while no one listens on it: systems hand out those from 32768 on to anyone who
+ * asks for any, and a server that went down would find its port taken.
+ */
+export async function listenApart(server: Server): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_240, 32_768);
+    const listens = await new Promise<boolean>((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException): void =>
+        error.code === 'EADDRINUSE' ? resolve(false) : reject(error);
+      server.once('error', failed);
+      server.listen(port, '127.0.0.1', () => {
+        server.off('error', failed);
+        resolve(true);
+      });
+    });
+    if (listens) return port;
+  }
+}
+
+/** A port that was free a moment ago, and that no system gives to anyone on its own. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listenApart(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 /** A busy machine starts slowly, and that is no finding. */
 const SETTLED_MS = 120_000;

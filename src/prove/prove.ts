@@ -9,8 +9,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { People, type Platform, type PlatformLedger } from './bot-server.ts';
 import { Gateway, type Launch, outOfTurn, settled } from './gateways.ts';
-import { People, type Platform, type PlatformLedger } from './people.ts';
 import { balanced, type Deadline, type Ledger, Talker, tally } from './talker.ts';
 
 /**

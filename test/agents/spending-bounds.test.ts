@@ -4,11 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
-import { InputBound } from '../../src/agents/spending/input-bound.ts';
-import { outputBound, priceOf, shrinks } from '../../src/agents/spending/model-bound.ts';
-import { chargeOf, markAnswer, reportedIn } from '../../src/agents/spending/reported.ts';
-import { RESERVED_AS, readSpending } from '../../src/agents/spending/wire.ts';
+import {
+  guardedSession,
+  guardRuntime,
+  outputBound,
+  priceOf,
+  shrinks,
+} from '../../src/agents/spending/guard-runtime.ts';
+import {
+  chargeOf,
+  InputBound,
+  markAnswer,
+  RESERVED_AS,
+  readSpending,
+  reportedIn,
+} from '../../src/agents/spending/wire.ts';
 
 const user = (content: unknown) => ({ role: 'user', content });
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readSince } from '../../src/agents/pi/cut-session.ts';
+import { readSince } from '../../src/agents/pi/pi-session-file.ts';
 import { openRegular } from '../../src/base/files.ts';
 import { toolRuns } from '../../src/gateway/send/file-policy.ts';
 import { temporaryFolder } from '../support/gateway-process.ts';

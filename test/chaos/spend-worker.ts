@@ -5,11 +5,10 @@
 
 import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LinkEnd, PiLink } from '../../src/agents/pi/link.ts';
+import type { LinkEnd, PiLink } from '../../src/agents/pi/backend.ts';
 import { CallMeter } from '../../src/agents/spending/call-meter.ts';
 import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
-import { reportedIn } from '../../src/agents/spending/reported.ts';
-import { SPENDING_TITLE } from '../../src/agents/spending/wire.ts';
+import { reportedIn, SPENDING_TITLE } from '../../src/agents/spending/wire.ts';
 import { systemClock } from '../../src/base/async.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { numberAt, objectAt, type PiRecord, stringAt } from '../../src/gateway/agent/pi-files.ts';

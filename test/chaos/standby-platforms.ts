@@ -1,5 +1,5 @@
 /** Telegram and Slack for the proof of a standby: the servers of the tests, with a way of its own for each gateway. */
-import type { BotMessage, Platform } from '../../src/prove/people.ts';
+import type { BotMessage, Platform } from '../../src/prove/bot-server.ts';
 import type { Sent } from '../../src/prove/talker.ts';
 import { SlackServer } from '../platforms/slack-server.ts';
 import { BOT } from '../platforms/slack-state.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readTokens, UsageError } from '../../src/cli/arguments.ts';
-import { readArguments } from '../../src/cli/commands.ts';
+import { readArguments } from '../../src/cli/views.ts';
 
 describe('the command line', () => {
   it('takes a value after a space or an equals sign', () => {

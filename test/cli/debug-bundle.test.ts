@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, it } from 'vitest';
-import { readArguments } from '../../src/cli/commands.ts';
 import { operatorSession } from '../../src/cli/one-shot.ts';
+import { readArguments } from '../../src/cli/views.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'debug-bundle-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

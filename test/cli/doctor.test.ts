@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readArguments } from '../../src/cli/commands.ts';
 import { runOneShot } from '../../src/cli/one-shot.ts';
+import { readArguments } from '../../src/cli/views.ts';
 
 let root: string;
 /** Of the agent: nobody else can write there. */

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { SWITCHES, VALUE_FLAGS } from '../../src/cli/arguments.ts';
-import { COMMANDS, readArguments } from '../../src/cli/commands.ts';
-import { completionScript } from '../../src/cli/completion.ts';
-import { helpText } from '../../src/cli/help.ts';
+import { completionScript, helpText } from '../../src/cli/help.ts';
+import { COMMANDS, readArguments } from '../../src/cli/views.ts';
 
 describe('help', () => {
   it('names every command and every flag on one page, in lines that fit a terminal', () => {

@@ -1,9 +1,8 @@
 /** `prove`: what balances, and the whole command with a gateway of its own. */
 import { expect, it } from 'vitest';
 import { proofText, runProve } from '../../src/cli/prove-command.ts';
-import { BotServer } from '../../src/prove/bot-server.ts';
+import { type BotMessage, BotServer, People } from '../../src/prove/bot-server.ts';
 import { outOfTurn } from '../../src/prove/gateways.ts';
-import { type BotMessage, People } from '../../src/prove/people.ts';
 import { type Proof, problemsOf } from '../../src/prove/prove.ts';
 import { type Ledger, tally } from '../../src/prove/talker.ts';
 

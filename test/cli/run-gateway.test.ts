@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
-import { readArguments } from '../../src/cli/commands.ts';
-import { runGateway } from '../../src/cli/run-gateway.ts';
+import { runGateway } from '../../src/cli/cli.ts';
+import { readArguments } from '../../src/cli/views.ts';
 
 const before = [process.stdin.isTTY, process.stdout.isTTY];
 afterEach(() => {

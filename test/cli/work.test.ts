@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/cli/arguments.ts';
-import { readWork } from '../../src/cli/work.ts';
+import { readWork } from '../../src/cli/views.ts';
 import type { Operator } from '../../src/gateway/operator/operator.ts';
 import { fakeOperator } from '../server/fake-operator.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGateway, stopGateway } from '../../src/api.ts';
 import { main } from '../../src/cli/cli.ts';
-import { readArguments } from '../../src/cli/commands.ts';
+import { readArguments } from '../../src/cli/views.ts';
 import { checkStart } from '../../src/config-check.ts';
 import { loadConfig } from '../../src/gateway/config/load.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';

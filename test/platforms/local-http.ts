@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { listenApart } from '../../src/prove/ports.ts';
+import { listenApart } from '../../src/prove/gateways.ts';
 import { Blackhole } from './blackhole.ts';
 import type { PlatformFault } from './control.ts';
 

@@ -9,7 +9,7 @@
 import { createServer, type Server } from 'node:http';
 import type { BinaryNode, proto } from 'baileys';
 import { WebSocketServer } from 'ws';
-import { listenApart } from '../../src/prove/ports.ts';
+import { listenApart } from '../../src/prove/gateways.ts';
 import { Blackhole } from './blackhole.ts';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
 import { answer, type TestGroup, type World } from './whatsapp/answers.ts';

@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentHost } from '../../src/agents/pi-rpc/options.ts';
+import type { AgentHost } from '../../src/agents/pi-rpc/check.ts';
 import { createPiRpcAgent, type PiRpcAgentOptions } from '../../src/agents/pi-rpc/pi-rpc.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Agent } from '../../src/gateway/agent/agent.ts';

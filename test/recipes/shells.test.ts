@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, expect, it, vi } from 'vitest';
-import { completionScript } from '../../src/cli/completion.ts';
+import { completionScript } from '../../src/cli/help.ts';
 import { missing, recipe } from './recipe.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shells-'));

@@ -4,7 +4,7 @@ import { WebSocket as OtherClient } from 'ws';
 import { GatewayError } from '../../src/base/errors.ts';
 import type { Adapter, ChatSocket, Frame, SendRequest } from '../../src/gateway/adapter.ts';
 import { gated } from '../../src/gateway/send/send-queue.ts';
-import { listenApart } from '../../src/prove/ports.ts';
+import { listenApart } from '../../src/prove/gateways.ts';
 import { everyBeat } from '../../src/server/deps.ts';
 import { ChatClient } from './chat-client.ts';
 import { echoAcceptor, startServer } from './server-kit.ts';

@@ -1,2 +1,2 @@
 /** The client of `pi-gateway-tui prove`. */
-export { ChatClient, type ChatIdentity, type Frame } from '../../src/prove/chat-client.ts';
+export { ChatClient, type ChatIdentity, type Frame } from '../../src/prove/talker.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { watchConfig, watchOutput, watchSecret } from './secret-watch.ts';
 
-export { freePort } from '../../src/prove/ports.ts';
+export { freePort } from '../../src/prove/gateways.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 export const BIN = join(ROOT, 'dist', 'bin.js');

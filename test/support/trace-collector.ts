@@ -1,7 +1,7 @@
 /** A collector for OTLP over HTTP with JSON, as OpenTelemetry's is seen from outside. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { listenApart } from '../../src/prove/ports.ts';
+import { listenApart } from '../../src/prove/gateways.ts';
 
 interface CollectedSpan {
   readonly traceId: string;

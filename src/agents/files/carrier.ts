@@ -2,7 +2,7 @@ import { settlesWithin } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { type CopyClaim, isCopyName, type SessionCopies } from '../../store/session-copies.ts';
-import type { PiLink } from '../pi/link.ts';
+import type { PiLink } from '../pi/backend.ts';
 import {
   CHUNK_BYTES,
   FILES_TITLE,

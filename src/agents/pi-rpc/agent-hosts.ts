@@ -5,9 +5,9 @@ import { allDrained } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import { say } from '../../gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
+import type { Connect, FindPlace, PiPlace } from '../pi/backend.ts';
+import { Pool, type PoolSlot } from '../pi/backend.ts';
 import { StartFailure } from '../pi/failures.ts';
-import type { Connect, FindPlace, PiPlace } from '../pi/place.ts';
-import { Pool, type PoolSlot } from '../pi/pool.ts';
 
 /** Pauses after a failed start: from the first to the longest, doubling. */
 const FIRST_PAUSE_MS = 2000;

@@ -6,18 +6,25 @@ import type { Logger } from '../../base/log.ts';
 import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gateway/agent/agent.ts';
 import { commandLine, placesFolder, resolvePiCommand, sharesFiles } from '../../gateway/agent/pi-command.ts';
 import { sessionFileFor } from '../../gateway/agent/pi-files.ts';
-import { ALIVE_MS, START_TIMEOUT_MS } from '../pi/backend.ts';
-import { equipmentOf } from '../pi/equipment.ts';
+import {
+  ALIVE_MS,
+  type Connect,
+  equipmentOf,
+  LINK_BEAT,
+  type LinkEnd,
+  MissingLink,
+  type ModelChoice,
+  onePlace,
+  type PiLink,
+  Pool,
+  START_TIMEOUT_MS,
+} from '../pi/backend.ts';
 import { startFailure } from '../pi/failures.ts';
-import { LINK_BEAT, type LinkEnd, MissingLink, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
-import { type Connect, type ModelChoice, onePlace } from '../pi/place.ts';
-import { Pool } from '../pi/pool.ts';
 import { type AgentHostSpec, AgentHosts } from './agent-hosts.ts';
+import type { AgentHost, PiRpcAgentOptions } from './check.ts';
 import { checkPi, guardFlags, modelFlags, probeIn, toolFlags } from './check.ts';
-import type { AgentHost, PiRpcAgentOptions } from './options.ts';
-import { RpcLink } from './rpc-link.ts';
-import { piWords } from './words.ts';
+import { piWords, RpcLink } from './rpc-link.ts';
 
 /** What a child is started with; children of one kind can take any session of it. */
 interface ChildKind {
@@ -309,7 +316,7 @@ function prepareLater(link: PiLink, prepare: () => void): void {
   void link.ended.then(() => clearTimeout(timer));
 }
 
-export type { AgentHost, PiRpcAgentOptions } from './options.ts';
+export type { AgentHost, PiRpcAgentOptions } from './check.ts';
 
 const RUNG_MS = 5000;
 /** Questions next to conversations at the same time. */

@@ -1,11 +1,52 @@
 import type { Logger } from '../../base/log.ts';
-import { objectAt, type PiRecord, parseRecord } from '../../gateway/agent/pi-files.ts';
+import type { AgentWord } from '../../gateway/agent/agent.ts';
+import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/pi-files.ts';
+import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from '../pi/backend.ts';
 import { LineChild } from '../pi/child.ts';
-import { oneLine } from '../pi/diagnosis.ts';
-import { type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
-import { PendingRequests } from '../pi/requests.ts';
+import { oneLine } from '../pi/child-output.ts';
 
-export interface RpcLinkOptions {
+interface Pending {
+  readonly resolve: (data: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Pairs commands with their responses by id. */
+export class PendingRequests {
+  readonly #pending = new Map<string, Pending>();
+  #last = 0;
+  #end: LinkEnd | undefined;
+
+  /** `send` gets the command with its id. */
+  open(command: PiRecord, send: (command: PiRecord) => void): Promise<unknown> {
+    if (this.#end !== undefined) return Promise.reject(new LinkLost(this.#end));
+    const id = `g${++this.#last}`;
+    const answer = new Promise<unknown>((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+    send({ ...command, id });
+    return answer;
+  }
+
+  /** True when the record was a response, awaited or not. */
+  take(record: PiRecord): boolean {
+    if (record.type !== 'response') return false;
+    const id = record['id'];
+    const pending = typeof id === 'string' ? this.#pending.get(id) : undefined;
+    if (pending !== undefined && typeof id === 'string') {
+      this.#pending.delete(id);
+      if (record['success'] === true) pending.resolve(record['data']);
+      else pending.reject(new PiRefusal(typeof record['error'] === 'string' ? record['error'] : 'refused'));
+    }
+    return true;
+  }
+
+  /** Rejects everything that is waiting and everything that comes later. */
+  close(end: LinkEnd): void {
+    this.#end = end;
+    for (const pending of this.#pending.values()) pending.reject(new LinkLost(end));
+    this.#pending.clear();
+  }
+}
+
+interface RpcLinkOptions {
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -105,5 +146,26 @@ export class RpcLink implements PiLink {
     const record = parseRecord(line);
     if (record === undefined) this.#log.debug('the agent wrote something else', { line: oneLine(line, 120) });
     else if (!this.#requests.take(record)) this.#listener(record);
+  }
+}
+
+/** Asks a pi without a session for its prompt templates, skills and commands, and ends it. Rejects when it does not tell. */
+export async function piWords(link: RpcLink, signal: AbortSignal): Promise<readonly AgentWord[]> {
+  const giveUp = (): void => link.kill();
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    const words = listAt(await link.request({ type: 'get_commands' }), 'commands');
+    return words.flatMap((word) => {
+      const name = stringAt(word, 'name');
+      if (name === undefined) return [];
+      const program = stringAt(word, 'source') === 'extension';
+      return [
+        { name, description: oneLine(stringAt(word, 'description') ?? ''), ...(program ? { program } : {}) },
+      ];
+    });
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+    void link.close();
   }
 }

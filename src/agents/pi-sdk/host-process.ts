@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
+import type { LinkEnd } from '../pi/backend.ts';
 import { LineChild } from '../pi/child.ts';
-import type { LinkEnd } from '../pi/link.ts';
 import { readFromHost, type ToHost } from './wire.ts';
 
 /** What a host was doing last, by the records it sent. */

@@ -1,14 +1,28 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { AgentSessionServices, ModelRuntime } from '@earendil-works/pi-coding-agent';
-import { guardRuntime } from '../spending/guard-runtime.ts';
-import { callerOf } from './host-calls.ts';
-import type { Pi } from './load-pi.ts';
+import { type FindSession, type GuardedSession, guardRuntime } from '../spending/guard-runtime.ts';
 import type { OpenSession } from './wire.ts';
+
+// Who calls a model in a process that many sessions share: what a session starts runs in a context of its own.
+
+const callers = new AsyncLocalStorage<GuardedSession | 'free'>();
+
+/** Whose call it is, asked where it is made. */
+const callerOf: FindSession = () => callers.getStore();
+
+/** Everything that `job` begins is the session's, also what it leaves behind: timers, questions, requests. */
+export function callsOf<T>(session: GuardedSession | undefined, job: () => T): T {
+  return callers.run(session ?? 'free', job);
+}
 
 /** Changed instructions, skills, models and logins reach new sessions within this time. */
 const FRESH_MS = 30_000;
 
 /** What a session has next to what its directory gives it. */
-export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extensions' | 'limited'>;
+type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extensions' | 'limited'>;
 
 interface Shared {
   readonly services: Promise<AgentSessionServices>;
@@ -87,4 +101,21 @@ export class HostServices {
       (!this.#pi.hasTrustRequiringProjectResources(cwd) || plain.getDefaultProjectTrust() === 'always');
     return trusted ? this.#pi.SettingsManager.create(cwd, agentDir, { projectTrusted: true }) : plain;
   }
+}
+
+export type Pi = typeof import('@earendil-works/pi-coding-agent');
+
+/**
+ * Loads the SDK of the pi package in `directory`. The package brings the same code once as single modules, which its
+ * export names, and once as the bundle that its own program uses; the bundle takes a third of the time and two thirds of
+ * the memory.
+ */
+export async function loadPi(directory: string): Promise<Pi> {
+  for (const file of ['dist/bundle/index.js', 'dist/index.js']) {
+    const path = join(directory, file);
+    if (!existsSync(path)) continue;
+    const pi: Pi = await import(pathToFileURL(path).href);
+    if (typeof pi.createAgentSession === 'function') return pi;
+  }
+  throw new Error(`no SDK in ${directory}`);
 }

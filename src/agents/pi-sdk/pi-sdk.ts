@@ -6,16 +6,20 @@ import type { Agent, ConversationSpec } from '../../gateway/agent/agent.ts';
 import { type PiPackage, piPackage } from '../../gateway/agent/pi-command.ts';
 import type { PiRecord } from '../../gateway/agent/pi-files.ts';
 import { sessionFileFor } from '../../gateway/agent/pi-files.ts';
-import { ALIVE_MS, START_TIMEOUT_MS } from '../pi/backend.ts';
-import { equipmentOf } from '../pi/equipment.ts';
-import { LINK_BEAT, type LinkEnd, type PiLink } from '../pi/link.ts';
+import {
+  ALIVE_MS,
+  equipmentOf,
+  LINK_BEAT,
+  type LinkEnd,
+  type ModelChoice,
+  onePlace,
+  type PiLink,
+  Pool,
+  START_TIMEOUT_MS,
+} from '../pi/backend.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
-import { type ModelChoice, onePlace } from '../pi/place.ts';
-import { Pool } from '../pi/pool.ts';
-import { PendingRequests } from '../pi/requests.ts';
 import { checkPi, guardFlags, modelFlags } from '../pi-rpc/check.ts';
-import { RpcLink } from '../pi-rpc/rpc-link.ts';
-import { piWords } from '../pi-rpc/words.ts';
+import { PendingRequests, piWords, RpcLink } from '../pi-rpc/rpc-link.ts';
 import { type HostOptions, HostProcess } from './host-process.ts';
 import type { OpenSession } from './wire.ts';
 

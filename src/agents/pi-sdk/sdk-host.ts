@@ -5,14 +5,11 @@
 import { enableCompileCache } from 'node:module';
 import { messageOf } from '../../base/errors.ts';
 import type { PiRecord } from '../../gateway/agent/pi-files.ts';
-import { LineSplitter } from '../pi/jsonl.ts';
+import { LineSplitter } from '../pi/child-output.ts';
 import { type GuardedSession, guardedSession } from '../spending/guard-runtime.ts';
 import { SPENDING_TITLE, writeSpending } from '../spending/wire.ts';
-import { callsOf } from './host-calls.ts';
-import { HostDialogs } from './host-dialogs.ts';
-import { HostServices } from './host-services.ts';
-import { HostSession } from './host-session.ts';
-import { loadPi, type Pi } from './load-pi.ts';
+import { callsOf, HostServices, loadPi, type Pi } from './host-services.ts';
+import { HostDialogs, HostSession } from './host-session.ts';
 import { type FromHost, readToHost, type ToHost } from './wire.ts';
 
 interface Entry {

@@ -2,9 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { agentEnvironment } from '../../base/environment.ts';
 import { isStopped, killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
-import { Tail } from './diagnosis.ts';
-import { LineSplitter } from './jsonl.ts';
-import type { LinkEnd } from './link.ts';
+import type { LinkEnd } from './backend.ts';
+import { LineSplitter, Tail } from './child-output.ts';
 
 export interface ChildOptions {
   readonly argv: readonly [string, ...string[]];

@@ -1,17 +1,30 @@
+import { withDeadline } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { AgentControl, Undone } from '../../gateway/agent/agent.ts';
-import { listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/pi-files.ts';
+import { listAt, numberAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { endText } from '../../gateway/agent/turn-end.ts';
 import { ChatError, type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/agent-input.ts';
-import { ask } from './ask.ts';
-import { oneLine } from './diagnosis.ts';
+import { type ModelChoice, PiRefusal } from './backend.ts';
+import { oneLine } from './child-output.ts';
 import { StartFailure } from './failures.ts';
-import { PiRefusal } from './link.ts';
 import { type LiveSession, modelName } from './live-session.ts';
-import type { ModelChoice } from './place.ts';
 
-export interface ControlResult {
+/** An answer of pi that only reads or sets something. */
+const QUICK_MS = 15_000;
+
+/** The `data` of pi's response. Rejects with `agent_silent` when it does not come in time. */
+async function ask(session: LiveSession, command: PiRecord, limitMs = QUICK_MS): Promise<unknown> {
+  return withDeadline(limitMs, () => session.link.request(command), {
+    reason: () =>
+      new ChatError('agent_silent', say('agent.silentNow'), {
+        status: 504,
+        hint: say('agent.silentNowHint'),
+      }),
+  });
+}
+
+interface ControlResult {
   /** Sentences for anyone who asked. */
   readonly text: ChatText;
   /** What the session has to be started with from now on. */

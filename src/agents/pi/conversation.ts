@@ -17,19 +17,23 @@ import type {
 } from '../../gateway/agent/agent.ts';
 import { abortedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ChatText } from '../../gateway/language/chat-text.ts';
-import { onlyReads } from '../approval/classify.ts';
+import { onlyReads } from '../approval/approval.ts';
 import { CopyWatch } from '../files/copy-watch.ts';
 import { limitedEnd } from '../spending/call-meter.ts';
-import type { PiBackend } from './backend.ts';
+import type { ModelChoice, PiBackend, PiPlace } from './backend.ts';
+import { PROGRESS_TOOL, watchLink } from './backend.ts';
 import { busy, controlFailure, controlSession, undoTurn } from './control.ts';
-import { completeFile, cutTurn, readSince } from './cut-session.ts';
-import { PROGRESS_TOOL } from './equipment.ts';
 import { lostTurn, noFolder, StartFailure, unreadableSession, unseenSessions } from './failures.ts';
-import { watchLink } from './link.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
-import { type Copy, MovingFile } from './moving-file.ts';
-import type { ModelChoice, PiPlace } from './place.ts';
-import { asideSpec, removeAside } from './side-session.ts';
+import {
+  asideSpec,
+  type Copy,
+  completeFile,
+  cutTurn,
+  MovingFile,
+  readSince,
+  removeAside,
+} from './pi-session-file.ts';
 import { PiTurn } from './turn.ts';
 
 const CLOSED = 'closed';

@@ -1,8 +1,8 @@
 import type { TurnEnd } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import { type ChatText, say } from '../../gateway/language/chat-text.ts';
-import { oneLine, tellingLine } from './diagnosis.ts';
-import type { LinkEnd } from './link.ts';
+import type { LinkEnd } from './backend.ts';
+import { oneLine, tellingLine } from './child-output.ts';
 
 /** A session could not be started; carries the outcome of the turn that wanted it. */
 export class StartFailure extends Error {

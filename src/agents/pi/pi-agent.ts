@@ -10,7 +10,7 @@ import type {
   ModelUse,
 } from '../../gateway/agent/agent.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
-import { reportedIn } from '../spending/reported.ts';
+import { reportedIn } from '../spending/wire.ts';
 import type { PiBackend } from './backend.ts';
 import { PiConversation } from './conversation.ts';
 

@@ -10,8 +10,8 @@ import {
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ReportedEvent } from '../../gateway/bindings/terminal.ts';
 import { type ChatText, say } from '../../gateway/language/chat-text.ts';
-import { oneLine } from './diagnosis.ts';
-import { PROGRESS_TOOL } from './equipment.ts';
+import { PROGRESS_TOOL } from './backend.ts';
+import { oneLine } from './child-output.ts';
 
 interface Rule {
   readonly when: RegExp;

@@ -3,9 +3,9 @@ import type { Logger } from '../../base/log.ts';
 import type { AgentEvent, AgentInput, TurnEnd, TurnRecord } from '../../gateway/agent/agent.ts';
 import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { abortedEnd } from '../../gateway/agent/turn-end.ts';
-import { RESUME_COMMAND } from './cut-session.ts';
+import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './backend.ts';
 import { lostTurn, refusedPrompt } from './failures.ts';
-import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './link.ts';
+import { RESUME_COMMAND } from './pi-session-file.ts';
 import { RunEvents } from './run-events.ts';
 
 /**

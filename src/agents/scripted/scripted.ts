@@ -19,7 +19,7 @@ import { type AskQuestion, canonicalJson, nobodyToAsk, toolHash } from '../../ga
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/agent-input.ts';
-import { classifyCall } from '../approval/classify.ts';
+import { classifyCall } from '../approval/approval.ts';
 import { metered, tokensOf } from './metered.ts';
 
 /** What a text asks of the scripted agent, in the order in which it asks. */

@@ -9,7 +9,7 @@ import {
 } from '../../gateway/agent/agent.ts';
 import { type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
-import type { PiLink } from '../pi/link.ts';
+import type { PiLink } from '../pi/backend.ts';
 import { readSpending, SPENDING_TITLE, type SpendingRequest, writeSpending } from './wire.ts';
 
 /** Reserves and settles the calls of one pi session, at the gateway's end of its link. */

@@ -2,8 +2,11 @@
  * How the place where pi runs and the gateway talk about calls of a model: as questions of an `input` dialog, which every
  * way of running pi carries already. The title tells them from the dialogs of extensions.
  */
+
+import { createHash, createHmac } from 'node:crypto';
+import { openRegular } from '../../base/files.ts';
 import type { CallPrice, ModelCall, ModelUse } from '../../gateway/agent/agent.ts';
-import { isObject } from '../../gateway/agent/pi-files.ts';
+import { isObject, listAt, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 
 export const SPENDING_TITLE = 'pi-gateway-tui/spending/1';
 
@@ -18,7 +21,7 @@ export type SpendingRequest =
   | { readonly type: 'settle'; readonly id: string; readonly use: ModelUse | 'cut' | 'unused' };
 
 /** From the gateway. */
-export type SpendingReply =
+type SpendingReply =
   | { readonly id: string; readonly outputTokens: number; readonly reservation?: string }
   | { readonly id: string; readonly refused: string };
 
@@ -81,4 +84,169 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
+}
+
+// How many tokens a request can count as, at most. Tokenizers in use are byte-level BPE or SentencePiece with byte
+// fallback and without rewriting of the text: each token stands for at least one byte of it. Roles, separators and the
+// instructions that providers add for tools are covered by the JSON around the text and by a margin.
+
+/** What providers add on their own: Anthropic's instructions for tools are the longest known (fewer than 900). */
+const MARGIN = 1024;
+/** More than any provider counts for one image in full detail (8 tiles of 5,667 and 2,833). */
+const IMAGE_TOKENS = 49_152;
+/** A provider that reports fewer tokens than this part of the bytes has not reported all of them. */
+const BYTES_PER_TOKEN = 16;
+
+interface Part {
+  readonly digest: string;
+  /** Bytes of the text, or what stands for images. */
+  readonly tokens: number;
+  readonly textBytes: number;
+}
+
+/** What a provider has counted for the beginning of a conversation. */
+interface Counted {
+  readonly model: string;
+  readonly parts: number;
+  readonly digest: string;
+  readonly tokens: number;
+}
+
+interface BoundInput {
+  readonly tokens: number;
+  /** To be told what the provider has counted for this request. */
+  learn(inputTokens: number): void;
+}
+
+/**
+ * Bounds the requests of one session. The first is bounded by its bytes. One that begins with exactly what was sent before
+ * to the same model is bounded by what the provider has counted for that, and the bytes of what was added: messages are
+ * separated by tokens of their own, so that nothing that follows changes how they are counted.
+ */
+export class InputBound {
+  #counted: Counted | undefined;
+
+  of(model: string, context: unknown): BoundInput {
+    const parts = partsOf(context);
+    const chain = chainOf(parts);
+    const all = sum(parts) + MARGIN;
+    const { parts: n = 0, digest, tokens = 0, model: of } = this.#counted ?? {};
+    const known = n > 0 && of === model && n <= parts.length && chain[n - 1] === digest;
+    return {
+      tokens: known ? Math.min(all, tokens + sum(parts.slice(n)) + MARGIN) : all,
+      learn: (inputTokens) => {
+        const bytes = parts.reduce((total, part) => total + part.textBytes, 0);
+        const last = chain.at(-1);
+        this.#counted =
+          last === undefined || inputTokens * BYTES_PER_TOKEN < bytes
+            ? undefined
+            : { model, parts: parts.length, digest: last, tokens: inputTokens };
+      },
+    };
+  }
+}
+
+const sum = (parts: readonly Part[]): number => parts.reduce((total, { tokens }) => total + tokens, 0);
+
+/** Everything but the messages, then each message. */
+function partsOf(context: unknown): readonly Part[] {
+  const { messages: _, ...head } = isObject(context) ? context : {};
+  return [head, ...listAt(context, 'messages').map(asSent)].map(partOf);
+}
+
+/** Without what pi keeps next to a message. */
+function asSent(message: unknown): unknown {
+  if (!isObject(message)) return message;
+  const { details: _details, usage: _usage, timestamp: _at, [RESERVED_AS]: _reserved, ...sent } = message;
+  return sent;
+}
+
+function partOf(value: unknown): Part {
+  let images = 0;
+  const hash = createHash('sha256');
+  const text =
+    JSON.stringify(value, (_key, each: unknown) => {
+      if (!isImage(each)) return each;
+      images += Math.min(IMAGE_TOKENS, each.data.length);
+      hash.update(each.data);
+      return { ...each, data: '' };
+    }) ?? '';
+  const textBytes = Buffer.byteLength(text);
+  return { digest: hash.update(text).digest('base64'), tokens: textBytes + images, textBytes };
+}
+
+function isImage(value: unknown): value is { readonly data: string } {
+  return isObject(value) && value['type'] === 'image' && typeof value['data'] === 'string';
+}
+
+/** The digest of each beginning. */
+function chainOf(parts: readonly Part[]): readonly string[] {
+  let last = '';
+  return parts.map(({ digest }) => {
+    last = createHash('sha256').update(last).update(digest).digest('base64');
+    return last;
+  });
+}
+
+/** Input tokens of a report, whatever they were read from. */
+export function reportedInput(usage: unknown): number {
+  return numberAt(usage, 'input') + numberAt(usage, 'cacheRead') + numberAt(usage, 'cacheWrite');
+}
+
+// What calls of a model have cost, as pi's session file has it.
+
+/** Refused by the provider before it began to work: nothing is charged. */
+const NOT_BEGUN = /^(?:400|401|402|403|404|405|413|415|422|429|503|529)\b/;
+
+/** What a finished call counts as. Of one that was cut no one knows what is charged. */
+export function chargeOf(result: unknown, answered: boolean): ModelUse | 'cut' | 'unused' {
+  const reason = stringAt(result, 'stopReason');
+  const usage = objectAt(result, 'usage');
+  const tokens = reportedInput(usage) + numberAt(usage, 'output');
+  if (reason === 'error' && !answered && tokens === 0)
+    return NOT_BEGUN.test(stringAt(result, 'errorMessage') ?? '') ? 'unused' : 'cut';
+  if (reason === 'error' || reason === 'aborted' || reason === undefined) return 'cut';
+  // Without a report of both sides it is none.
+  if (reportedInput(usage) === 0) return 'cut';
+  const cost = objectAt(usage, 'cost');
+  return { tokens, costUsd: Math.max(numberAt(cost, 'total'), numberAt(cost, 'totalFromProvider')) };
+}
+
+/**
+ * Notes in an answer that its use is the one that was reported. The note is made with the id of the reservation, which
+ * only pi and the gateway know and which is nowhere in the file: a tool that writes there can make no other use count.
+ */
+export function markAnswer(answer: unknown, reservation: string | undefined, use: ModelUse): void {
+  if (reservation !== undefined && isObject(answer))
+    Reflect.set(answer, RESERVED_AS, sealOf(reservation, use));
+}
+
+function sealOf(reservation: string, { tokens, costUsd }: ModelUse): string {
+  return createHmac('sha256', reservation).update(`${tokens} ${costUsd}`).digest('base64url');
+}
+
+/** A single line of more than this could not be read. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** The calls of these that the session file has a whole answer of; the others are unknown. */
+export async function reportedIn(
+  file: string,
+  calls: readonly string[],
+): Promise<ReadonlyMap<string, ModelUse>> {
+  const found = new Map<string, ModelUse>();
+  const handle = await openRegular(file);
+  try {
+    if ((await handle.stat()).size > MOST_BYTES) return found;
+    for await (const line of handle.readLines({ autoClose: false })) {
+      if (!line.includes(RESERVED_AS)) continue;
+      const message = objectAt(parseRecord(line), 'message');
+      const use = chargeOf(message, true);
+      if (typeof use === 'string' || use.tokens <= 0) continue;
+      const id = calls.find((call) => sealOf(call, use) === message[RESERVED_AS]);
+      if (id !== undefined) found.set(id, use);
+    }
+  } finally {
+    await handle.close();
+  }
+  return found;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { classifyCall, readShell } from '../../../src/agents/approval/classify.ts';
+import { classifyCall, readShell } from '../../../src/agents/approval/approval.ts';
 
 describe('what a tool call is taken for', () => {
   let root: string;

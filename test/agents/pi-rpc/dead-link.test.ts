@@ -1,7 +1,7 @@
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LINK_BEAT, LinkLost, type PiLink, watchLink } from '../../../src/agents/pi/link.ts';
+import { LINK_BEAT, LinkLost, type PiLink, watchLink } from '../../../src/agents/pi/backend.ts';
 import { createPiRpcAgent } from '../../../src/agents/pi-rpc/pi-rpc.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { AgentEvent } from '../../../src/gateway/agent/agent.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { leftOut } from '../../../src/agents/pi/equipment.ts';
+import { leftOut } from '../../../src/agents/pi/backend.ts';
 import type { AgentEvent } from '../../../src/gateway/agent/agent.ts';
 import { inputOf, startTurn, textOf, typesOf } from '../turns.ts';
 import { type FakePi, isAlive, startFakePi } from './fake.ts';

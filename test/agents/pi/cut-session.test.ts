@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { completeFile, cutTurn, readSince } from '../../../src/agents/pi/cut-session.ts';
+import { completeFile, cutTurn, readSince } from '../../../src/agents/pi/pi-session-file.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { oneLine, Tail, tellingLine } from '../../../src/agents/pi/diagnosis.ts';
+import { oneLine, Tail, tellingLine } from '../../../src/agents/pi/child-output.ts';
 import { modelError } from '../../../src/agents/pi/run-events.ts';
 
 describe('an error of the model', () => {

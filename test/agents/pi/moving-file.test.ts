@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { MovingFile } from '../../../src/agents/pi/moving-file.ts';
+import { MovingFile } from '../../../src/agents/pi/pi-session-file.ts';
 
 const LINE = `${JSON.stringify({ type: 'message', id: 'm1', parentId: null, message: { role: 'user' } })}\n`;
 let folder: string;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Pool, type PoolSlot } from '../../../src/agents/pi/pool.ts';
+import { Pool, type PoolSlot } from '../../../src/agents/pi/backend.ts';
 
 const never = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readReply, readRequest, writeApproval } from '../../../src/agents/approval/wire.ts';
+import { readReply, readRequest, writeApproval } from '../../../src/agents/approval/approval.ts';
 import { canonicalJson, freezeDeep, toolHash } from '../../../src/gateway/agent/question.ts';
 
 describe('what an approval is bound to', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createAgent } from '../../../src/agents/create.ts';
-import { leftOut } from '../../../src/agents/pi/equipment.ts';
+import { leftOut } from '../../../src/agents/pi/backend.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { startModelServer } from '../../agents/model-server.ts';
 import { startTurn } from '../../agents/turns.ts';

@@ -11,7 +11,7 @@ import { UNREADABLE as DISCORD } from '../../../src/adapters/discord/contents.ts
 import { UNREADABLE as SLACK } from '../../../src/adapters/slack/contents.ts';
 import { UNREADABLE as TELEGRAM } from '../../../src/adapters/telegram/contents.ts';
 import { UNREADABLE as WHATSAPP } from '../../../src/adapters/whatsapp/kinds.ts';
-import { classifyCall } from '../../../src/agents/approval/classify.ts';
+import { classifyCall } from '../../../src/agents/approval/approval.ts';
 import { english } from '../../../src/gateway/language/english/english.ts';
 import { parseMessage } from '../../../src/gateway/language/icu.ts';
 import { type MessageKey, readEnglish } from '../../../src/gateway/language/languages.ts';

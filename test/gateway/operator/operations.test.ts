@@ -1,11 +1,14 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { allCommands, readArguments } from '../../../src/cli/commands.ts';
-import { completionScript } from '../../../src/cli/completion.ts';
-import { runWords, wordedForms } from '../../../src/cli/console-words.ts';
-import { helpText } from '../../../src/cli/help.ts';
-import { VIEWS } from '../../../src/cli/views.ts';
-import { readWork } from '../../../src/cli/work.ts';
+import { completionScript, helpText } from '../../../src/cli/help.ts';
+import {
+  allCommands,
+  readArguments,
+  readWork,
+  runWords,
+  VIEWS,
+  wordedForms,
+} from '../../../src/cli/views.ts';
 import { completions, wordsOf } from '../../../src/extension/words.ts';
 import type { Words } from '../../../src/gateway/operator/operations/operation.ts';
 import {

@@ -1,6 +1,19 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, resolve } from 'node:path';
+import type {
+  ExtensionAPI,
+  ExtensionContext,
+  ToolCallEvent,
+  ToolCallEventResult,
+} from '@earendil-works/pi-coding-agent';
 import { piPath, piReadPaths } from '../../gateway/agent/pi-files.ts';
+import {
+  type ApprovalDecision,
+  canonicalJson,
+  freezeDeep,
+  type ToolCall,
+  toolHash,
+} from '../../gateway/agent/question.ts';
 import { holdsSecrets, isWithin, type Located, locate } from './place.ts';
 
 /**
@@ -136,7 +149,7 @@ const OPERATOR = /^(?:&&|\|\||;|\|(?![|&]))/;
 const PLAIN = /^[A-Za-z0-9_./:=,@%+-]$/;
 
 /** What a tool call is taken for. */
-export interface CallClass {
+interface CallClass {
   readonly dangerous: boolean;
   readonly reason: string;
   readonly groupKey: string;
@@ -267,4 +280,99 @@ function whereTo(tool: string, given: unknown, cwd: string): Located {
     all[0] ??
     unclear
   );
+}
+
+/**
+ * How the extension inside pi and the gateway talk about tool calls: as questions of an `input` dialog, which every
+ * way of running pi carries already. The title tells them from the dialogs of other extensions.
+ */
+
+export const APPROVAL_TITLE = 'pi-gateway-tui/approval/1';
+
+/** From the extension. */
+type ApprovalRequest =
+  /** The extension is there, and will ask before every tool call. */
+  { readonly type: 'hello' } | { readonly type: 'call'; readonly call: ToolCall };
+
+/** From the gateway; `hash` names the one call that it is about. */
+export interface ApprovalReply {
+  readonly hash: string;
+  readonly decision: ApprovalDecision;
+  readonly reason?: string;
+}
+
+export function writeApproval(message: ApprovalRequest | ApprovalReply): string {
+  return JSON.stringify(message);
+}
+
+/** Undefined for anything that the extension does not send, and for a call whose hash is not the one of its arguments. */
+export function readRequest(text: string): ApprovalRequest | undefined {
+  const message = parsed(text);
+  if (message['type'] === 'hello') return { type: 'hello' };
+  const call = object(message['call']);
+  const { tool, callId, argumentsJson, hash, dangerous, reason, groupKey, group } = call;
+  if (message['type'] !== 'call' || typeof dangerous !== 'boolean') return undefined;
+  if (typeof tool !== 'string' || typeof argumentsJson !== 'string' || typeof hash !== 'string')
+    return undefined;
+  if (typeof reason !== 'string' || typeof groupKey !== 'string' || typeof group !== 'string')
+    return undefined;
+  if (toolHash(tool, argumentsJson) !== hash) return undefined;
+  // A new field of a call does not compile until it is read here: it would be lost on the way.
+  const needed = { tool, argumentsJson, hash, dangerous, reason, groupKey, group } satisfies Required<
+    Omit<ToolCall, 'callId' | 'always'>
+  >;
+  return { type: 'call', call: { ...needed, ...(typeof callId === 'string' ? { callId } : {}) } };
+}
+
+/** Undefined for anything that the gateway does not send. */
+export function readReply(text: string | undefined): ApprovalReply | undefined {
+  const { hash, decision, reason } = parsed(text ?? '');
+  if (typeof hash !== 'string') return undefined;
+  if (decision !== 'once' && decision !== 'session' && decision !== 'deny') return undefined;
+  return { hash, decision, ...(typeof reason === 'string' ? { reason } : {}) };
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return object(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** Lets a tool call run only with an approval of exactly these arguments, wherever the question goes. */
+
+/** `ask` resolves with the answer; undefined: no one answered. */
+export async function guardCall(
+  pi: Pick<ExtensionAPI, 'getAllTools'>,
+  event: ToolCallEvent,
+  ctx: Pick<ExtensionContext, 'cwd'>,
+  ask: (call: ToolCall) => Promise<ApprovalReply | undefined>,
+): Promise<ToolCallEventResult | undefined> {
+  // First of all: what is judged, shown and approved is what runs.
+  const input = freezeDeep(event.input);
+  const argumentsJson = canonicalJson(input);
+  const hash = toolHash(event.toolName, argumentsJson);
+  // Another extension may have put a tool of its own in the place of pi's.
+  const own = pi
+    .getAllTools()
+    .some(({ name, sourceInfo }) => name === event.toolName && sourceInfo.source === 'builtin');
+  const judge = (): CallClass => classifyCall(event.toolName, { ...input }, ctx.cwd, own);
+  const judged = judge();
+  const { toolName: tool, toolCallId: callId } = event;
+  const reply = await ask({ tool, callId, argumentsJson, hash, ...judged });
+  if (reply !== undefined && reply.hash === hash && reply.decision !== 'deny') {
+    // Minutes may have passed: a link on the way may lead elsewhere by now.
+    const now = judge();
+    if (now.groupKey === judged.groupKey && now.reason === judged.reason) return undefined;
+    return {
+      block: true,
+      reason: 'The files have changed since the call was approved, so it was not run. Try again.',
+    };
+  }
+  return { block: true, reason: reply?.reason ?? 'No one approved this call, so it was not run.' };
 }
