@@ -70,7 +70,7 @@ export interface Effects {
   suspend(): void;
   /** Puts a text on the clipboard of the terminal (OSC 52); false when the terminal cannot. */
   copy(text: string): boolean;
-  /** Opens a session that was lent to this terminal with pi; the console waits behind it. */
+  /** Opens a session in this terminal with pi; the console waits behind it. */
   openSession(id: string, lease: unknown): void;
   /** Writes a whole transcript to a new file on this machine, for its owner only; says where it is. */
   exportTranscript(session: ExportedSession, path: string, format: 'md' | 'json' | 'html'): Promise<string>;

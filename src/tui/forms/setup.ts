@@ -74,8 +74,8 @@ export const GUIDES: readonly (readonly [Platform, PlatformGuide])[] = [
   ['websocket', { needs: 'nothing: programs and "pi-gateway-tui chat"', fields: [], from: [] }],
 ];
 
-/** How a new person gets in on that platform, with the bot's own name where it is known. */
-export function doorStep(platform: Platform, row: AdapterView | undefined): string {
+/** How a new user writes the first message on that platform, with the bot's own name where it is known. */
+export function firstMessageStep(platform: Platform, row: AdapterView | undefined): string {
   const bot = row?.account?.name ?? 'the bot';
   if (platform === 'websocket')
     return 'Write to it with: pi-gateway-tui chat. The first message requests access, as on every platform.';

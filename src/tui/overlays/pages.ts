@@ -158,10 +158,10 @@ export function pageWindow(scene: Scene, mode: PageMode, count: number, size: nu
 export function pagePane(scene: Scene, mode: PageMode): Block {
   const place = pagePlace(scene);
   const inner = place.width - 2;
-  const front = topMode(scene.controller.view);
+  const written = topMode(scene.controller.view);
   const typed =
-    front?.kind === 'compose' && mode.page === 'session'
-      ? composerLines(scene, front, inner - 2, place.height - 2)
+    written?.kind === 'compose' && mode.page === 'session'
+      ? composerLines(scene, written, inner - 2, place.height - 2)
       : [];
   const height = Math.max(0, place.height - 2 - typed.length);
   const page = pageOf(scene, mode, inner - 2, height);

@@ -1,7 +1,7 @@
 /** The guided setup: agent, platform, done. The form between the last two is a form like any other. */
 import { clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
-import { doorStep, GUIDES, shellWords } from '../forms/setup.ts';
+import { firstMessageStep, GUIDES, shellWords } from '../forms/setup.ts';
 import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
 import { type Block, framed, middlePlace, type Place, row, type Scene } from '../screen/scene.ts';
 import type { Mode } from '../state/view.ts';
@@ -136,7 +136,7 @@ function doneLines(scene: Scene, mode: SetupMode, width: number): Line[] {
       'No one can use the bot until you approve them: the agent can run commands on this machine.',
       width,
     ),
-    ...text(doorStep(platform, here), width),
+    ...text(firstMessageStep(platform, here), width),
     ...text('New users appear in the Pairing pane: a approve, d deny, b block.', width),
     [],
     ...ways.map(([key, words]): Line => [span(key, 'key'), span(`  ${words}`)]),

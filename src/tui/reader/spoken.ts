@@ -8,7 +8,7 @@ import { clean } from '../draw/cells.ts';
 import { PLAIN_THEME, UNICODE_GLYPHS } from '../draw/theme.ts';
 import { shortDuration, Ticker } from '../draw/times.ts';
 import { type Form, fieldText } from '../forms/form.ts';
-import { doorStep, GUIDES } from '../forms/setup.ts';
+import { firstMessageStep, GUIDES } from '../forms/setup.ts';
 import { adapterPhrase } from '../lists/adapters.ts';
 import { showsAll } from '../lists/list.ts';
 import { questionWords } from '../lists/questions.ts';
@@ -139,7 +139,7 @@ function setupWords(controller: Controller, mode: Extract<Mode, { kind: 'setup' 
   return [
     ...(mode.said ?? []),
     ...(row === undefined ? [] : [`${platform}: ${adapterPhrase(row)}. ${clean(row.nextStep ?? '')}`.trim()]),
-    doorStep(platform, row),
+    firstMessageStep(platform, row),
     'p makes a code for your phone, a sets up another platform, Enter ends.',
   ];
 }

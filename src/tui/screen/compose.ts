@@ -257,9 +257,9 @@ function composeLines(scene: Scene): Composed {
     : bodyOf(scene, layout.boxes, page === undefined);
   const { block, table } = pageOf(scene, page);
   if (page?.kind === 'page') drawn.page(page.subject);
-  const front = view.modes.at(-1);
-  if (front !== undefined) drawn.front(front);
-  const over = front === undefined ? waitingBlock(scene) : frontBlock(scene, front);
+  const top = view.modes.at(-1);
+  if (top !== undefined) drawn.top(top);
+  const over = top === undefined ? waitingBlock(scene) : topBlock(scene, top);
   // No one knows what has changed since: nothing of it looks like the present.
   const old = controller.slices.link.asOf !== undefined;
   let lines = body;
@@ -313,7 +313,7 @@ function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: 
   };
 }
 
-function frontBlock(scene: Scene, mode: Mode): Block | undefined {
+function topBlock(scene: Scene, mode: Mode): Block | undefined {
   switch (mode.kind) {
     case 'dialog':
       return dialogBlock(scene, mode);

@@ -1,4 +1,4 @@
-/** Sends what was decided to the gateway and takes it back. */
+/** The commands of the console: sent, undone, and for many rows at once. */
 
 import type { CommandResult, Operator, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { Action, ActionContext } from '../actions/action.ts';
@@ -22,89 +22,74 @@ import type { ListState } from './list-state.ts';
 import type { ConsoleStore } from './store.ts';
 import { activeList, type Toast, topMode, withoutPending, withPending } from './view.ts';
 
-interface Console extends ActionContext {
+type Host = ActionContext & {
+  readonly lists: ListState;
   toast(text: string, tone?: Toast['tone'], undo?: boolean): void;
-}
+  now(): number;
+};
 
-/** Sends what was decided to the gateway: one command for a row at a time, its answer as a toast, its undo on the stack. */
+export const NO_ANSWER = 'Cannot decide: the gateway does not respond, and the rows may be out of date.';
+
+/**
+ * Sends what was decided to the gateway, one command for a row at a time or one for each marked row; remembers it while
+ * it can be undone.
+ */
 export class CommandRunner {
-  readonly #console: Console;
+  readonly #host: Host;
   readonly #operator: Operator;
   readonly #store: ConsoleStore;
-  readonly #undos: UndoStack;
 
   constructor(
-    console: Console,
+    host: Host,
     { operator, store }: { readonly operator: Operator; readonly store: ConsoleStore },
-    undos: UndoStack,
   ) {
-    this.#console = console;
+    this.#host = host;
     this.#operator = operator;
     this.#store = store;
-    this.#undos = undos;
   }
 
   run(command: OperatorCommand, options: RunOptions): void {
     const { pending } = options;
     if (pending !== undefined) {
-      if (this.#console.view.pending.has(pending)) {
-        this.#console.toast('The last command for it is still running.', 'warn');
+      if (this.#host.view.pending.has(pending)) {
+        this.#host.toast('The last command for it is still running.', 'warn');
         return;
       }
-      this.#console.update((view) => withPending(view, [pending]));
+      this.#host.update((view) => withPending(view, [pending]));
     }
     const settled = (): void => {
-      if (pending !== undefined) this.#console.update((view) => withoutPending(view, [pending]));
+      if (pending !== undefined) this.#host.update((view) => withoutPending(view, [pending]));
       this.#store.flush();
     };
     // An operator that throws instead of rejecting must not take the key handler down.
     const answer = (async () => this.#operator.run(command))();
     const said = (result: CommandResult): string => options.done?.(result) ?? result.message;
-    const undo = options.undo === undefined ? undefined : this.#undos.remember(options.undo, answer, said);
+    const undo = options.undo === undefined ? undefined : this.#remember(options.undo, answer, said);
     answer.then(
       (result) => {
         options.succeeded?.();
-        const live = this.#console.view.undos.some((entry) => entry.id === undo);
+        const live = this.#host.view.undos.some((entry) => entry.id === undo);
         if (options.after !== undefined) options.after(result);
-        else this.#console.toast(said(result), 'ok', live);
+        else this.#host.toast(said(result), 'ok', live);
         settled();
       },
       (error: unknown) => {
         if (options.failed !== undefined) options.failed(sentenceOf(error));
-        else this.#console.toast(sentenceOf(error), 'bad');
+        else this.#host.toast(sentenceOf(error), 'bad');
         settled();
       },
     );
   }
-}
-
-export const NO_ANSWER = 'Cannot decide: the gateway does not respond, and the rows may be out of date.';
-
-type BulkHost = ActionContext & {
-  readonly lists: ListState;
-  toast(text: string, tone?: Toast['tone'], undo?: boolean): void;
-};
-
-/** Asks once for all marked rows, and does it. */
-export class BulkActions {
-  readonly #host: BulkHost;
-  readonly #operator: Operator;
-  readonly #undos: UndoStack;
-
-  constructor(host: BulkHost, operator: Operator, undos: UndoStack) {
-    this.#host = host;
-    this.#operator = operator;
-    this.#undos = undos;
-  }
 
   /** The act on all marked rows, where their list has the keys. */
-  of(action: Action): Bulk | undefined {
+  bulkOf(action: Action): Bulk | undefined {
     const { view } = this.#host;
     const bulk = topMode(view)?.kind === 'page' ? undefined : action.bulk?.(this.#host);
     return bulk !== undefined && bulk.list === activeList(view) ? bulk : undefined;
   }
 
-  ask(bulk: Bulk): void {
+  /** Asks once for all marked rows, and does it. */
+  askBulk(bulk: Bulk): void {
     const { items, verb, noun, list } = bulk;
     const host = this.#host;
     if (host.slices.link.asOf !== undefined) host.toast(NO_ANSWER, 'warn');
@@ -117,12 +102,12 @@ export class BulkActions {
         confirmed: () => {
           // What has gone since is not acted on.
           const there = new Set(host.marked(list).map((row) => keyOf(list, row)));
-          this.#run({ ...bulk, items: items.filter(({ key }) => there.has(key)) });
+          this.#runBulk({ ...bulk, items: items.filter(({ key }) => there.has(key)) });
         },
       });
   }
 
-  #run(bulk: Bulk): void {
+  #runBulk(bulk: Bulk): void {
     const { list, items } = bulk;
     const host = this.#host;
     const keys = items.map(({ key }) => key);
@@ -130,7 +115,7 @@ export class BulkActions {
     const answer = runAll(this.#operator, bulk);
     const said = ({ message }: CommandResult): string => message;
     const undoes = items.some(({ undo }) => undo !== undefined);
-    const undo = undoes ? this.#undos.remember({ list, command: undosOf }, answer, said) : undefined;
+    const undo = undoes ? this.#remember({ list, command: undosOf }, answer, said) : undefined;
     const settled = (): void => host.update((view) => withoutPending(view, keys));
     answer.then(
       ({ message }) => {
@@ -147,25 +132,9 @@ export class BulkActions {
       },
     );
   }
-}
-
-type UndoHost = Pick<ActionContext, 'view' | 'update' | 'toast' | 'run' | 'load'> & {
-  readonly lists: ListState;
-  now(): number;
-};
-
-/** Remembers decisions while they can be undone, and takes them back. */
-export class UndoStack {
-  readonly #host: UndoHost;
-  readonly #operator: Operator;
-
-  constructor(host: UndoHost, operator: Operator) {
-    this.#host = host;
-    this.#operator = operator;
-  }
 
   /** An act was sent: `u` takes it back from now on, as soon as its answer is there. */
-  remember(undo: Undo, answer: Promise<CommandResult>, said: (result: CommandResult) => string): symbol {
+  #remember(undo: Undo, answer: Promise<CommandResult>, said: (result: CommandResult) => string): symbol {
     const id = Symbol('undo');
     const until = this.#host.now() + UNDO_MS;
     const cursor = this.#host.view.cursors[undo.list];

@@ -8,7 +8,7 @@ import type { Bindings } from '../keys/bindings.ts';
 import { route } from '../keys/bindings.ts';
 import { isForeign, latinOf } from '../keys/names.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
-import { BulkActions, CommandRunner, NO_ANSWER, UndoStack } from './command-runner.ts';
+import { CommandRunner, NO_ANSWER } from './command-runner.ts';
 import { alive, type Prompt, type Question, type RunOptions, sentenceOf } from './decisions.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { HeldKeys, modeKey, modePaste } from './mode-keys.ts';
@@ -59,8 +59,6 @@ export class Controller implements ActionContext, Desk {
   readonly #store: ConsoleStore;
   readonly #listeners = new Set<() => void>();
   readonly #held: HeldKeys;
-  readonly #undos: UndoStack;
-  readonly #bulks: BulkActions;
   readonly #upkeep: Upkeep;
   readonly #commands: CommandRunner;
   #view: ViewState = INITIAL_VIEW;
@@ -82,10 +80,8 @@ export class Controller implements ActionContext, Desk {
     this.preview = new Preview(this.transcript, options.store.timers);
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
-    this.#undos = new UndoStack(this, options.operator);
-    this.#bulks = new BulkActions(this, options.operator, this.#undos);
     this.#upkeep = new Upkeep(this);
-    this.#commands = new CommandRunner(this, options, this.#undos);
+    this.#commands = new CommandRunner(this, options);
     this.lists.anchor('pairing');
     this.lists.saveFilters(options.filters ?? {});
   }
@@ -133,18 +129,18 @@ export class Controller implements ActionContext, Desk {
   }
 
   perform(action: Action): void {
-    const bulk = this.#bulks.of(action);
+    const bulk = this.#commands.bulkOf(action);
     const reason = bulk === undefined ? this.#reasonAgainst(action) : undefined;
-    if (bulk !== undefined) this.#bulks.ask(bulk);
+    if (bulk !== undefined) this.#commands.askBulk(bulk);
     else if (reason !== undefined) this.toast(reason, 'warn');
     else if (action.careful === undefined) action.run(this, []);
     else this.deliberate(this.#bound(action, []));
   }
 
   performFromPalette(action: Action, args: readonly string[]): void {
-    const bulk = args.length === 0 ? this.#bulks.of(action) : undefined;
+    const bulk = args.length === 0 ? this.#commands.bulkOf(action) : undefined;
     if (bulk !== undefined) {
-      this.#bulks.ask(bulk);
+      this.#commands.askBulk(bulk);
       return;
     }
     const reason = args.length === 0 ? this.#reasonAgainst(action) : undefined;
@@ -177,7 +173,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   isDrawn(mode: Mode): boolean {
-    return this.lists.drawn.hasFront(mode);
+    return this.lists.drawn.hasTop(mode);
   }
 
   wasRead(call: string): boolean {
@@ -267,7 +263,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   undo(): void {
-    this.#undos.undo();
+    this.#commands.undo();
   }
 
   run(command: OperatorCommand, options: RunOptions = {}): void {

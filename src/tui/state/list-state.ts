@@ -17,7 +17,7 @@ class Drawn {
   /** Tool calls whose text was on the screen to its end. */
   readonly #read = new Set<string>();
   #page: string | undefined;
-  #front: Mode | undefined;
+  #top: Mode | undefined;
   #begun = false;
 
   /** False where nothing is drawn: the linear mode speaks what it offers. */
@@ -30,7 +30,7 @@ class Drawn {
     this.#begun = true;
     this.#rows.clear();
     this.#page = undefined;
-    this.#front = undefined;
+    this.#top = undefined;
   }
 
   /** A row was drawn with all its lines. */
@@ -43,8 +43,8 @@ class Drawn {
     this.#page = subject;
   }
 
-  front(mode: Mode): void {
-    this.#front = mode;
+  top(mode: Mode): void {
+    this.#top = mode;
   }
 
   /** A call was drawn to its end; `hash` tells one from another. */
@@ -60,14 +60,14 @@ class Drawn {
     return !this.#begun || this.#page === subject;
   }
 
-  hasFront(mode: Mode): boolean {
+  hasTop(mode: Mode): boolean {
     if (!this.#begun) return true;
-    const front = this.#front;
+    const top = this.#top;
     // Keys that arrive together change a field before it is drawn again: it is the same prompt.
-    if (mode.kind === 'text') return front?.kind === 'text' && front.submit === mode.submit;
-    if (mode.kind === 'compose') return front?.kind === 'compose' && front.session === mode.session;
-    if (mode.kind === 'dialog') return front?.kind === 'dialog' && front.confirmed === mode.confirmed;
-    return front?.kind === mode.kind;
+    if (mode.kind === 'text') return top?.kind === 'text' && top.submit === mode.submit;
+    if (mode.kind === 'compose') return top?.kind === 'compose' && top.session === mode.session;
+    if (mode.kind === 'dialog') return top?.kind === 'dialog' && top.confirmed === mode.confirmed;
+    return top?.kind === mode.kind;
   }
 
   hasRead(hash: string): boolean {
