@@ -206,3 +206,8 @@ export function missing(context: ActionContext, noun: string, id: string | undef
   const sentence = id === undefined ? `No ${noun} is selected.` : `There is no ${noun} ${clean(id, 60)}.`;
   context.toast(sentence, 'warn');
 }
+
+/** Opens lines of text as a page. */
+export function openReport(context: ActionContext, title: string, lines: readonly string[]): void {
+  context.open({ kind: 'page', page: 'report', subject: title, top: 0, title, lines });
+}

@@ -5,7 +5,7 @@
 import { clean } from '../draw/cells.ts';
 import type { ListId } from '../lists/list.ts';
 import { sentenceOf } from '../state/decisions.ts';
-import type { Action, ActionContext } from './action.ts';
+import { type Action, type ActionContext, openReport } from './action.ts';
 import { needsOneGateway } from './gateway.ts';
 
 const OWN_LISTS = ['sessions', 'tasks', 'pairing', 'adapters', 'refusals', 'allowlist', 'outbox'] as const;
@@ -96,7 +96,7 @@ function run(context: ActionContext, command: OwnCommand, list: OwnList): void {
             .split('\n')
             .map((line) => clean(line, 4_000));
           if (output.trim() === '') context.toast(`${name}: done`);
-          else context.open({ kind: 'page', page: 'report', subject: '', top: 0, title: name, lines });
+          else openReport(context, name, lines);
         },
         (error: unknown) => context.toast(`${name}: ${sentenceOf(error)}`, 'bad'),
       );
@@ -231,15 +231,7 @@ function runLine(context: ActionContext, line: readonly string[]): void {
     (answer) => {
       const text = answer.trimEnd();
       if (text.length <= NOTICE && !text.includes('\n')) context.toast(text === '' ? `${said}: done` : text);
-      else
-        context.open({
-          kind: 'page',
-          page: 'report',
-          subject: said,
-          top: 0,
-          title: said,
-          lines: text.split('\n'),
-        });
+      else openReport(context, said, text.split('\n'));
     },
     (error: unknown) => context.toast(`${said}: ${sentenceOf(error)}`, 'bad'),
   );

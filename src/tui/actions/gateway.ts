@@ -9,7 +9,7 @@ import { ALL_GATEWAYS, showsAll } from '../lists/list.ts';
 import { isWorking } from '../lists/sessions.ts';
 import { isOpenTask } from '../state/slices.ts';
 import { openedList } from '../state/view.ts';
-import { type Action, type ActionContext, needsRow } from './action.ts';
+import { type Action, type ActionContext, needsRow, openReport } from './action.ts';
 
 function onlyOne({ effects, slices }: ActionContext): string | undefined {
   return effects.contexts === undefined || slices.contexts.length < 2
@@ -207,15 +207,7 @@ export const GATEWAY: readonly Action[] = [
       context.run(
         { type: 'doctor' },
         {
-          after: (result) =>
-            context.open({
-              kind: 'page',
-              page: 'report',
-              subject: 'doctor',
-              title: 'Doctor',
-              top: 0,
-              lines: reportLines(result.message, result.data),
-            }),
+          after: (result) => openReport(context, 'Doctor', reportLines(result.message, result.data)),
         },
       ),
   },
@@ -235,17 +227,7 @@ export const GATEWAY: readonly Action[] = [
     label: 'usage',
     help: 'Show tokens and cost by day, sender and session, and how full the spending limits are.',
     words: 'usage',
-    run: (context) =>
-      context.query('usage', {}, (usage) =>
-        context.open({
-          kind: 'page',
-          page: 'report',
-          subject: 'usage',
-          title: 'Usage',
-          top: 0,
-          lines: usageLines(usage),
-        }),
-      ),
+    run: (context) => context.query('usage', {}, (usage) => openReport(context, 'Usage', usageLines(usage))),
   },
   {
     id: 'audit',
@@ -255,16 +237,7 @@ export const GATEWAY: readonly Action[] = [
     help: 'Show who decided what, and from where; the newest first.',
     words: 'audit',
     run: (context) =>
-      context.query('audit', { limit: 500 }, (entries) =>
-        context.open({
-          kind: 'page',
-          page: 'report',
-          subject: 'audit',
-          title: 'Audit',
-          top: 0,
-          lines: auditLines(entries),
-        }),
-      ),
+      context.query('audit', { limit: 500 }, (entries) => openReport(context, 'Audit', auditLines(entries))),
   },
   {
     id: 'gateway.start',

@@ -4,7 +4,7 @@ import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import type { Confirmation, Prompted, Undo } from '../state/decisions.ts';
 import { isOpenTask } from '../state/slices.ts';
-import { type Action, type ActionContext, act, missing, needsRow, onRow } from './action.ts';
+import { type Action, type ActionContext, act, missing, needsRow, onRow, openReport } from './action.ts';
 import { bulkOf } from './volume.ts';
 
 function cancel(context: ActionContext, task: TaskView): void {
@@ -158,17 +158,13 @@ export const TASKS: readonly Action[] = [
     hint: 14,
     ...onRow('tasks', (context, row) => {
       context.query('steps', { taskId: row.id }, (steps) =>
-        context.open({
-          kind: 'page',
-          page: 'report',
-          subject: row.id,
-          top: 0,
-          title: `Steps of ${clean(row.id, 40)}`,
-          lines:
-            steps.length === 0
-              ? ['The task has reported no steps.']
-              : steps.map(({ at, percent, text }) => `${clockTime(at)}  ${percent}%  ${clean(text, 300)}`),
-        }),
+        openReport(
+          context,
+          `Steps of ${clean(row.id, 40)}`,
+          steps.length === 0
+            ? ['The task has reported no steps.']
+            : steps.map(({ at, percent, text }) => `${clockTime(at)}  ${percent}%  ${clean(text, 300)}`),
+        ),
       );
     }),
   },

@@ -11,7 +11,7 @@ import { LISTS } from '../lists/lists.ts';
 import { configText } from '../lists/views.ts';
 import { LEVELS } from '../state/list-state.ts';
 import { openedList } from '../state/view.ts';
-import { type Action, type ActionContext, onRow } from './action.ts';
+import { type Action, type ActionContext, onRow, openReport } from './action.ts';
 
 function view(
   list: Exclude<ListViewId, 'queue' | 'hits' | 'past' | 'contexts'>,
@@ -127,22 +127,13 @@ function logText(row: LogLine): string {
 
 /** A line of the file is no row of the pane: its page holds the text itself. */
 function openRecord(context: ActionContext, row: LogLine): void {
-  context.open({
-    kind: 'page',
-    page: 'report',
-    subject: '',
-    top: 0,
-    title: `${row.level} of ${clean(row.source, 40)}`,
-    lines: [
-      `${dayOf(row.at)} ${clockTime(row.at)}`,
-      '',
-      clean(row.text, 20_000),
-      '',
-      ...Object.entries(row.fields ?? {}).map(
-        ([name, value]) => `${clean(name, 40)}: ${clean(value, 8_000)}`,
-      ),
-    ],
-  });
+  openReport(context, `${row.level} of ${clean(row.source, 40)}`, [
+    `${dayOf(row.at)} ${clockTime(row.at)}`,
+    '',
+    clean(row.text, 20_000),
+    '',
+    ...Object.entries(row.fields ?? {}).map(([name, value]) => `${clean(name, 40)}: ${clean(value, 8_000)}`),
+  ]);
 }
 
 function since(context: ActionContext, text: string): string | undefined {
