@@ -192,10 +192,7 @@ export async function prepareInput(
 ): Promise<Omit<AgentInput, 'id'>> {
   const { replyTo, forwardedFrom, above = [], unreadable } = message;
   const { sharesFiles = true, context = 'brief', now = Date.now() } = options;
-  const files = new InputFiles(
-    adapter,
-    folder,
-    sharesFiles,
+  const files = new InputFiles(adapter, folder, sharesFiles, () =>
     fileTag(message.chat.platform, message.sender.id),
   );
   await files.add(message.attachments ?? [], 'attached');
@@ -256,10 +253,10 @@ class InputFiles {
   readonly #folder: string;
   readonly #sharesFiles: boolean;
   /** Says whose files these are, so that they can be found when that is asked for. */
-  readonly #tag: string;
+  readonly #tag: () => string;
   #count = 0;
 
-  constructor(adapter: Adapter | undefined, folder: string, sharesFiles: boolean, tag: string) {
+  constructor(adapter: Adapter | undefined, folder: string, sharesFiles: boolean, tag: () => string) {
     this.#adapter = adapter;
     this.#folder = folder;
     this.#tag = tag;
@@ -294,7 +291,7 @@ class InputFiles {
     const text = asText(bytes);
     if (text !== undefined) return `${gatewayLine(name)}\n${fenced(plainText(text))}`;
     if (this.#sharesFiles)
-      return gatewayLine(`${name} was saved to ${await save(attachment, bytes, this.#folder, this.#tag)}`);
+      return gatewayLine(`${name} was saved to ${await save(attachment, bytes, this.#folder, this.#tag())}`);
     return gatewayLine(
       `${name} (${bytes.byteLength} bytes) cannot be opened here: it is on another machine than you. Let the sender know.`,
     );
