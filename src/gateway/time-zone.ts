@@ -55,6 +55,25 @@ export function wallTime(at: number, zone: string): WallTime {
   };
 }
 
+/**
+ * The moment a wall clock shows the given local time. In a spring gap that time does not exist: the moment just
+ * after the gap is meant. In an autumn overlap the first of the two is meant.
+ */
+export function momentOf(year: number, month: number, day: number, hour: number, timeZone: string): number {
+  const asUtc = Date.UTC(year, month - 1, day, hour);
+  const offsetAt = (at: number): number => {
+    const local = wallTime(at, timeZone);
+    return Date.UTC(local.year, local.month - 1, local.day, local.hour, local.minute) - at;
+  };
+  const before = offsetAt(asUtc - 24 * 3_600_000);
+  const after = offsetAt(asUtc + 24 * 3_600_000);
+  const early = asUtc - Math.max(before, after);
+  const late = asUtc - Math.min(before, after);
+  if (offsetAt(early) === asUtc - early) return early;
+  if (offsetAt(late) === asUtc - late) return late;
+  return asUtc - before; // the local time falls into the gap
+}
+
 /** Days since the epoch of the calendar day that the zone has at that moment. */
 export function dayNumber(at: number, zone: string): number {
   const { year, month, day } = wallTime(at, zone);

@@ -7,6 +7,7 @@ import type { ResetSettings, Settings } from '../config/settings.ts';
 import { ChatError, type ChatText, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { InboxItem } from '../receive/inbox.ts';
+import { momentOf, wallTime } from '../time-zone.ts';
 import { sessionTitle } from './session-view.ts';
 import { isBoundKey, type SessionRecord, type Sessions, sessionKey } from './sessions.ts';
 
@@ -60,7 +61,7 @@ export function resetDecision(settings: ResetSettings, lastUserAt: number, now: 
 
 /** The latest moment at or before `now` at which the wall clock of `timeZone` showed `hour`:00. */
 export function latestDailyBoundary(now: number, hour: number, timeZone: string): number {
-  const local = wallClock(now, timeZone);
+  const local = wallTime(now, timeZone);
   for (let daysBack = 0; ; daysBack += 1) {
     const boundary = momentOf(local.year, local.month, local.day - daysBack, hour, timeZone);
     if (boundary <= now) return boundary;
@@ -69,7 +70,7 @@ export function latestDailyBoundary(now: number, hour: number, timeZone: string)
 
 /** The first boundary after `from`. */
 function nextDailyBoundary(from: number, settings: ResetSettings): number {
-  const local = wallClock(from, settings.timeZone);
+  const local = wallTime(from, settings.timeZone);
   for (let days = 0; ; days += 1) {
     const boundary = momentOf(
       local.year,
@@ -80,64 +81,6 @@ function nextDailyBoundary(from: number, settings: ResetSettings): number {
     );
     if (boundary > from) return boundary;
   }
-}
-
-interface WallClock {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-function wallClock(at: number, timeZone: string): WallClock {
-  let format = formats.get(timeZone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
-    formats.set(timeZone, format); // building one costs about 50 µs
-  }
-  const parts: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
-  for (const part of format.formatToParts(at)) parts[part.type] = part.value;
-  const read = (type: Intl.DateTimeFormatPartTypes): number => Number(parts[type]);
-  return {
-    year: read('year'),
-    month: read('month'),
-    day: read('day'),
-    hour: read('hour'),
-    minute: read('minute'),
-    second: read('second'),
-  };
-}
-
-/**
- * The moment a wall clock shows the given local time. In a spring gap that time does not exist: the moment just
- * after the gap is meant. In an autumn overlap the first of the two is meant.
- */
-function momentOf(year: number, month: number, day: number, hour: number, timeZone: string): number {
-  const asUtc = Date.UTC(year, month - 1, day, hour);
-  const offsetAt = (at: number): number => {
-    const local = wallClock(at, timeZone);
-    return Date.UTC(local.year, local.month - 1, local.day, local.hour, local.minute, local.second) - at;
-  };
-  const before = offsetAt(asUtc - 24 * 3_600_000);
-  const after = offsetAt(asUtc + 24 * 3_600_000);
-  const early = asUtc - Math.max(before, after);
-  const late = asUtc - Math.min(before, after);
-  if (offsetAt(early) === asUtc - early) return early;
-  if (offsetAt(late) === asUtc - late) return late;
-  return asUtc - before; // the local time falls into the gap
 }
 
 /** A task keeps its session from being reset, but not for longer than this. */
