@@ -1,6 +1,4 @@
-/**
- * The session that stands for a binding: how it begins and is stored, and where its messages go when it ends.
- */
+/** The session that stands for a binding: how it begins and is stored, and where its messages go when it ends. */
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../store/database.ts';
 import { isObject } from '../agent/pi-files.ts';

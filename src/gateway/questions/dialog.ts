@@ -1,6 +1,4 @@
-/**
- * A question of an agent: who is asked, what is seen of it, which ones are open, and which calls need no question.
- */
+/** A question of an agent: who is asked, what is seen of it, which ones are open, and which calls need no question. */
 import { randomBytes } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
 import type { AgentAnswer, AgentQuestion, ToolCall } from '../agent/question.ts';

@@ -1,6 +1,4 @@
-/**
- * Which limits there are, which stretch of time each counts, and which of them a call falls under. Pure.
- */
+/** Which limits there are, which stretch of time each counts, and which of them a call falls under. Pure. */
 import { ConfigError } from '../../base/errors.ts';
 import { canonicalId, idFault } from '../chat.ts';
 import { isPlatform, type Platform } from '../model.ts';

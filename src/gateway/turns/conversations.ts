@@ -12,6 +12,7 @@ import type { Handoffs } from '../sessions/handoffs.ts';
 import {
   type BoundChats,
   bindingOver,
+  GoneSessions,
   isResetReason,
   type Resolved,
   refuseBound,
@@ -21,7 +22,6 @@ import {
 import { keepLine } from '../sessions/said.ts';
 import { type SessionView, sessionView } from '../sessions/session-view.ts';
 import { isBoundKey, SessionFeed, type SessionKeyset, type SessionRecord } from '../sessions/sessions.ts';
-import { GoneSessions } from './gone-sessions.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import type { Beginning, TurnQueue } from './turn-queue.ts';
 

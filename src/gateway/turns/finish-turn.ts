@@ -1,6 +1,4 @@
-/**
- * What became of a message, and how its turn ends: outcome and answer in one commit, then the delivery.
- */
+/** What became of a message, and how its turn ends: outcome and answer in one commit, then the delivery. */
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { OutboundMeta } from '../adapter.ts';

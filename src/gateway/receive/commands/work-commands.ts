@@ -1,6 +1,4 @@
-/**
- * What a person does with the queue, background tasks, questions, settings of their own, and their schedules.
- */
+/** What a person does with the queue, background tasks, questions, settings of their own, and their schedules. */
 import { ChatError, type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/languages.ts';
 import type { InboundMessage, ScheduleView } from '../../model.ts';
