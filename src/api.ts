@@ -17,14 +17,13 @@ import { settlesWithin } from './base/async.ts';
 import { defined } from './base/defined.ts';
 import { ConfigError, GatewayError } from './base/errors.ts';
 import type { LogLevel } from './base/log.ts';
-import { removeRuntime, urlOf, writeRuntime } from './cli/runtime-file.ts';
 import { type ComposeOptions, composeGateway } from './compose.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import { completeConfig, storeConfig } from './gateway/config/edits.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { GatewayConfig, GatewayConfigFile } from './gateway/config/public-types.ts';
 import type { Platform } from './gateway/model.ts';
-import { dataFolder } from './store/data-folder.ts';
+import { dataFolder, removeRuntime, urlOf, writeRuntime } from './store/data-folder.ts';
 import { VERSION } from './version.ts';
 
 export type { AdapterHandle, GatewayHandle, GatewayStatus, InboundEvent } from './api-types.ts';

@@ -3,13 +3,13 @@ import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, realpathSy
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { FolderLockedError } from './base/errors.ts';
-import { removeRuntime } from './cli/runtime-file.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { Config } from './gateway/config/schema.ts';
 import { environmentName } from './gateway/config/secrets.ts';
 import { isLoopbackHost, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { PLATFORMS } from './gateway/model.ts';
 import type { DataFolder } from './store/data-folder.ts';
+import { removeRuntime } from './store/data-folder.ts';
 import { FolderLock } from './store/lock.ts';
 
 type Severity = 'critical' | 'high' | 'medium' | 'low';

@@ -92,7 +92,7 @@ async function run(args: Arguments): Promise<number> {
     case 'chat': {
       const [{ runChat }, { findGateway }, { dataFolder }] = await Promise.all([
         import('./chat.ts'),
-        import('./find-gateway.ts'),
+        import('./attach.ts'),
         import('../store/data-folder.ts'),
       ]);
       const folder = dataFolder(args.dataDir, process.env);

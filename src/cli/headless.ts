@@ -6,9 +6,8 @@ import type { Logger } from '../base/log.ts';
 import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import type { LogSink } from '../gateway/log-hub.ts';
-import { dataFolder } from '../store/data-folder.ts';
+import { dataFolder, readRuntime, removeRuntime, writeRuntime } from '../store/data-folder.ts';
 import type { StoreHold } from '../store-hold.ts';
-import { readRuntime, removeRuntime, writeRuntime } from './runtime-file.ts';
 
 // What systemd is told while the gateway is running as a service: ready, reloading, stopping, and that it is alive.
 

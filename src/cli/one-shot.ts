@@ -11,7 +11,7 @@ import type { GatewayAddress } from '../server/link-connection.ts';
 import { connectFirst, connectOperator } from '../server/remote-operator.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
-import { findGateway, gatewayOfFolder, refuseStandby } from './find-gateway.ts';
+import { findGateway, gatewayOfFolder, refuseStandby } from './attach.ts';
 import { holdSession, leaseOf } from './handoff.ts';
 import { printNote } from './output.ts';
 import { type Misused, readWork } from './views.ts';
@@ -33,7 +33,7 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
   finishRestore(folder);
   if (args.context !== undefined) return elsewhere(args, folder, args.context, findings);
   if (args.command === 'config') {
-    const { runConfig } = await import('./config-command.ts');
+    const { runConfig } = await import('./installation.ts');
     return runConfig(args, folder, {
       operator: () => servingOperator(folder),
       input: process.stdin,

@@ -18,12 +18,17 @@ import {
   type OperatorSnapshot,
 } from '../gateway/operator/operator.ts';
 import { eventsBetween } from '../server/mirror.ts';
-import { type DataFolder, dataFolder, openDataFolder } from '../store/data-folder.ts';
+import {
+  type DataFolder,
+  dataFolder,
+  openDataFolder,
+  removeRuntime,
+  writeRuntime,
+} from '../store/data-folder.ts';
 import { FolderLock } from '../store/lock.ts';
 import { VERSION } from '../version.ts';
 import { type Arguments, consoleOptions } from './arguments.ts';
 import type { ConsoleOptions, ConsoleResult } from './console.tsx';
-import { removeRuntime, writeRuntime } from './runtime-file.ts';
 
 interface StartingFacts {
   readonly settings: Settings;
@@ -321,7 +326,7 @@ function isPortTaken(error: unknown): error is GatewayError {
 
 /** Another gateway is working: say so, and show the console for that one. */
 async function attachInstead(args: Arguments, error: GatewayError): Promise<number> {
-  const { findGateway } = await import('./find-gateway.ts');
+  const { findGateway } = await import('./attach.ts');
   const address = await findGateway(args, dataFolder(args.dataDir, process.env));
   if (address === undefined) throw error;
   const where = typeof address === 'string' ? address : address.path;

@@ -3,10 +3,10 @@
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import { DATA_VARIABLE } from '../agents/approval/place.ts';
 import { GatewayError } from '../base/errors.ts';
+import { ownIdentity } from '../base/processes.ts';
 import { isObject } from '../gateway/agent/pi-files.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
 import { dataFolder } from '../store/data-folder.ts';
-import { ownIdentity } from '../store/process-identity.ts';
 import { type BoundState, BoundTerminal, terminalPi } from './bound-terminal.ts';
 import type { GatewayLink } from './gateway-link.ts';
 

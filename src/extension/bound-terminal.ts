@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import type { ApprovalReply } from '../agents/approval/approval.ts';
 import { guardCall } from '../agents/approval/approval.ts';
-import { RunEvents } from '../agents/pi/run-events.ts';
+import { RunEvents } from '../agents/pi/failures.ts';
 import { settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import type { GatewayError } from '../base/errors.ts';

@@ -1,15 +1,22 @@
 import { SerialQueue } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
-import { findGateway } from '../cli/find-gateway.ts';
-import { answersAsGateway, removeRuntime, urlOf, writeRuntime } from '../cli/runtime-file.ts';
+import { findGateway } from '../cli/attach.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import { knowsToken } from '../server/link-connection.ts';
 import { connectOperator } from '../server/remote-operator.ts';
-import { type DataFolder, dataFolder, readOperatorToken } from '../store/data-folder.ts';
+import {
+  answersAsGateway,
+  type DataFolder,
+  dataFolder,
+  readOperatorToken,
+  removeRuntime,
+  urlOf,
+  writeRuntime,
+} from '../store/data-folder.ts';
 
 // What can be done when `/gateway start` finds another gateway, or its port taken.
 

@@ -4,7 +4,7 @@
  */
 import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import { type GuardedSession, guardedSession, guardRuntime } from '../agents/spending/guard-runtime.ts';
-import { SPENDING_TITLE, writeSpending } from '../agents/spending/wire.ts';
+import { SPENDING_TITLE, writeSpending } from '../agents/spending/spending.ts';
 
 // biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function spendingExtension(pi: ExtensionAPI): void {

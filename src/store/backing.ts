@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../base/async.ts';
-import { type GatewayError, messageOf } from '../base/errors.ts';
+import { type GatewayError, messageOf, systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { Committer } from './committer.ts';
 import { Compactor, type SnapshotState } from './compactor.ts';
-import { type Disk, nodeDisk, storageFailure, systemCode } from './disk.ts';
+import { type Disk, nodeDisk, storageFailure } from './disk.ts';
 import type { Engine } from './engine.ts';
 import { cutOff, Journal, segmentPath } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';

@@ -1,11 +1,11 @@
 import { statfsSync } from 'node:fs';
 import { type Clock, systemClock } from '../base/async.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type Backing, type DatabaseOptions, FileBacking } from './backing.ts';
 import type { Committer } from './committer.ts';
 import type { DatabaseStats } from './compactor.ts';
-import { closedError, nodeDisk, storageFailure, systemCode } from './disk.ts';
+import { closedError, nodeDisk, storageFailure } from './disk.ts';
 import { checkedParams, type Engine, type Prepared, type Row, type SqlValue } from './engine.ts';
 import { loadStore } from './load.ts';
 import { type Migration, pendingMigrations, runMigration } from './migrations.ts';
@@ -292,7 +292,7 @@ function freeBytes(folder: string): number {
   }
 }
 
-/** Copies of databases outside of the data directory's own files: made while they are in use, and looked into later. */
+// Copies of databases outside of the data directory's own files: made while they are in use, and looked into later.
 
 /**
  * Copies several databases as they are at one moment: all of them hold their changes back until the last one has come to

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as fsp from 'node:fs/promises';
 import * as zlib from 'node:zlib';
 import { defined } from '../base/defined.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, systemCode } from '../base/errors.ts';
 import { syncFile } from '../base/files.ts';
 import { type Base, openBase, PagedFile } from './paged-file.ts';
 
@@ -52,12 +52,6 @@ export interface Disk {
   protectFolder(folder: string): Promise<void>;
   /** Takes rights beyond 0600 away; none there is fine. */
   protectFile(path: string): Promise<void>;
-}
-
-/** `code` of a system error ("ENOSPC"), or undefined for every other error. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
 async function ignoringAbsence(action: Promise<unknown>): Promise<void> {

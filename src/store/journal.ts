@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
-import { type Disk, type DiskFile, systemCode } from './disk.ts';
+import { systemCode } from '../base/errors.ts';
+import type { Disk, DiskFile } from './disk.ts';
 import type { Successor } from './snapshot.ts';
 import { encodeStatements, type JournalStatement, LineBuffer } from './transaction.ts';
 

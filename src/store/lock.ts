@@ -13,9 +13,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FolderLockedError, FolderLostError } from '../base/errors.ts';
-import { storageFailure, systemCode } from './disk.ts';
-import { aliveness, isRunning, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { FolderLockedError, FolderLostError, systemCode } from '../base/errors.ts';
+import { aliveness, isRunning, ownIdentity, type ProcessIdentity } from '../base/processes.ts';
+import { storageFailure } from './disk.ts';
 
 const LOCK_NAME = 'gateway.lock';
 const HEARTBEAT_MS = 5_000;

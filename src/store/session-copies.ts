@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '../base/errors.ts';
 import { openRegular, syncData, syncFile } from '../base/files.ts';
-import { systemCode } from './disk.ts';
 
 /** A piece of a session file, from the host where it is written. */
 export interface FileChunk {

@@ -18,7 +18,7 @@ import {
   RESERVED_AS,
   readSpending,
   reportedIn,
-} from '../../src/agents/spending/wire.ts';
+} from '../../src/agents/spending/spending.ts';
 
 const user = (content: unknown) => ({ role: 'user', content });
 

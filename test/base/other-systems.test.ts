@@ -7,11 +7,19 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isStopped, killMarked, killTree, signalGroup } from '../../src/base/process-tree.ts';
+import {
+  aliveness,
+  identityOf,
+  isRunning,
+  isStopped,
+  killMarked,
+  killTree,
+  ownIdentity,
+  signalGroup,
+} from '../../src/base/processes.ts';
 import { prepareSocketPlace } from '../../src/gateway/operator/operator-address.ts';
 import { nodeDisk } from '../../src/store/disk.ts';
 import { FolderLock } from '../../src/store/lock.ts';
-import { aliveness, identityOf, isRunning, ownIdentity } from '../../src/store/process-identity.ts';
 
 const PATIENT = { timeout: 10_000, interval: 20 };
 const real = process.platform;

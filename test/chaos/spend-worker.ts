@@ -6,9 +6,8 @@
 import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LinkEnd, PiLink } from '../../src/agents/pi/backend.ts';
-import { CallMeter } from '../../src/agents/spending/call-meter.ts';
 import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
-import { reportedIn, SPENDING_TITLE } from '../../src/agents/spending/wire.ts';
+import { CallMeter, reportedIn, SPENDING_TITLE } from '../../src/agents/spending/spending.ts';
 import { systemClock } from '../../src/base/async.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { numberAt, objectAt, type PiRecord, stringAt } from '../../src/gateway/agent/pi-files.ts';

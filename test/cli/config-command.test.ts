@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
 import { UsageError } from '../../src/cli/arguments.ts';
-import { configRequest, runConfig } from '../../src/cli/config-command.ts';
+import { configRequest, runConfig } from '../../src/cli/installation.ts';
 import { readArguments } from '../../src/cli/views.ts';
 import type { Operator } from '../../src/gateway/operator/operator.ts';
 import { dataFolder } from '../../src/store/data-folder.ts';

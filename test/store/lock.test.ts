@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FolderLockedError, type FolderLostError } from '../../src/base/errors.ts';
+import { ownIdentity, type ProcessIdentity } from '../../src/base/processes.ts';
 import { FolderLock } from '../../src/store/lock.ts';
-import { ownIdentity, type ProcessIdentity } from '../../src/store/process-identity.ts';
 import { inPidNamespace, LineChild } from './kit/child.ts';
 import { addNote, notesIn, openIn, temporaryFolder } from './kit/folder.ts';
 

@@ -22,7 +22,7 @@ import {
   unseenSessions,
 } from '../pi/failures.ts';
 import { modelName, openFile, PiDialogs } from '../pi/live-session.ts';
-import { CallMeter } from '../spending/call-meter.ts';
+import { CallMeter } from '../spending/spending.ts';
 import { RpcLink } from './rpc-link.ts';
 
 /** A look waits no longer, and no shorter, whatever a start may take. */

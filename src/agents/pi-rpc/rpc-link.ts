@@ -2,8 +2,7 @@ import type { Logger } from '../../base/log.ts';
 import type { AgentWord } from '../../gateway/agent/agent.ts';
 import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from '../pi/backend.ts';
-import { LineChild } from '../pi/child.ts';
-import { oneLine } from '../pi/child-output.ts';
+import { LineChild, oneLine } from '../pi/child.ts';
 
 interface Pending {
   readonly resolve: (data: unknown) => void;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AgentSessionServices, ModelRuntime } from '@earendil-works/pi-coding-agent';
 import { type FindSession, type GuardedSession, guardRuntime } from '../spending/guard-runtime.ts';
-import type { OpenSession } from './wire.ts';
+import type { OpenSession } from './host-process.ts';
 
 // Who calls a model in a process that many sessions share: what a session starts runs in a context of its own.
 

@@ -11,8 +11,8 @@ import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import { listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { leftOut } from '../pi/backend.ts';
+import type { OpenSession } from './host-process.ts';
 import type { HostServices, Pi } from './host-services.ts';
-import type { OpenSession } from './wire.ts';
 
 /**
  * The record of a session event as pi's RPC mode would write it, reduced to what the gateway reads. Undefined for

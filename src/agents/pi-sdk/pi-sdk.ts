@@ -20,8 +20,8 @@ import {
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { checkPi, guardFlags, modelFlags } from '../pi-rpc/check.ts';
 import { PendingRequests, piWords, RpcLink } from '../pi-rpc/rpc-link.ts';
+import type { OpenSession } from './host-process.ts';
 import { type HostOptions, HostProcess } from './host-process.ts';
-import type { OpenSession } from './wire.ts';
 
 /** A pi session inside a host process. */
 class SdkLink implements PiLink {

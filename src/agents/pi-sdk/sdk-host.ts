@@ -5,12 +5,12 @@
 import { enableCompileCache } from 'node:module';
 import { messageOf } from '../../base/errors.ts';
 import type { PiRecord } from '../../gateway/agent/pi-files.ts';
-import { LineSplitter } from '../pi/child-output.ts';
+import { LineSplitter } from '../pi/child.ts';
 import { type GuardedSession, guardedSession } from '../spending/guard-runtime.ts';
-import { SPENDING_TITLE, writeSpending } from '../spending/wire.ts';
+import { SPENDING_TITLE, writeSpending } from '../spending/spending.ts';
+import { type FromHost, readToHost, type ToHost } from './host-process.ts';
 import { callsOf, HostServices, loadPi, type Pi } from './host-services.ts';
 import { HostDialogs, HostSession } from './host-session.ts';
-import { type FromHost, readToHost, type ToHost } from './wire.ts';
 
 interface Entry {
   readonly opened: Promise<HostSession>;

@@ -6,7 +6,7 @@ import { endText } from '../../gateway/agent/turn-end.ts';
 import { ChatError, type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/agent-input.ts';
 import { type ModelChoice, PiRefusal } from './backend.ts';
-import { oneLine } from './child-output.ts';
+import { oneLine } from './child.ts';
 import { StartFailure } from './failures.ts';
 import { type LiveSession, modelName } from './live-session.ts';
 

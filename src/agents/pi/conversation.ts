@@ -19,7 +19,7 @@ import { abortedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ChatText } from '../../gateway/language/chat-text.ts';
 import { onlyReads } from '../approval/approval.ts';
 import { CopyWatch } from '../files/copy-watch.ts';
-import { limitedEnd } from '../spending/call-meter.ts';
+import { limitedEnd } from '../spending/spending.ts';
 import type { ModelChoice, PiBackend, PiPlace } from './backend.ts';
 import { PROGRESS_TOOL, watchLink } from './backend.ts';
 import { busy, controlFailure, controlSession, undoTurn } from './control.ts';

@@ -21,7 +21,7 @@ import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import type { SessionCopies } from '../../store/session-copies.ts';
 import { APPROVAL_TITLE, readRequest, writeApproval } from '../approval/approval.ts';
 import { FileCarrier } from '../files/carrier.ts';
-import { CallMeter } from '../spending/call-meter.ts';
+import { CallMeter } from '../spending/spending.ts';
 import {
   LinkLost,
   type ModelChoice,

@@ -1,5 +1,5 @@
 import { pause } from '../../base/async.ts';
-import { killMarked } from '../../base/process-tree.ts';
+import { killMarked } from '../../base/processes.ts';
 import type {
   Agent,
   AgentCheck,
@@ -10,7 +10,7 @@ import type {
   ModelUse,
 } from '../../gateway/agent/agent.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
-import { reportedIn } from '../spending/wire.ts';
+import { reportedIn } from '../spending/spending.ts';
 import type { PiBackend } from './backend.ts';
 import { PiConversation } from './conversation.ts';
 

@@ -4,9 +4,8 @@ import type { AgentEvent, AgentInput, TurnEnd, TurnRecord } from '../../gateway/
 import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/pi-files.ts';
 import { abortedEnd } from '../../gateway/agent/turn-end.ts';
 import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './backend.ts';
-import { lostTurn, refusedPrompt } from './failures.ts';
+import { lostTurn, RunEvents, refusedPrompt } from './failures.ts';
 import { RESUME_COMMAND } from './pi-session-file.ts';
-import { RunEvents } from './run-events.ts';
 
 /**
  * Which of the inputs handed to a running turn has the model taken? pi names no ids: it shows its queue after every

@@ -15,7 +15,7 @@ import {
   reportedInput,
   type SpendingRequest,
   writeSpending,
-} from './wire.ts';
+} from './spending.ts';
 
 // What a model can cost at most, and how long its answer can be. Pure.
 

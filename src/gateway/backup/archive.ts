@@ -12,8 +12,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { GatewayError, messageOf } from '../../base/errors.ts';
-import { nodeDisk, systemCode } from '../../store/disk.ts';
+import { GatewayError, messageOf, systemCode } from '../../base/errors.ts';
+import { nodeDisk } from '../../store/disk.ts';
 
 export interface TarFile {
   /** With `/` between directories. */

@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
+import { aliveness, ownIdentity, type ProcessIdentity, processIdentityOf } from '../../base/processes.ts';
 import type { Tx } from '../../store/database.ts';
-import {
-  aliveness,
-  ownIdentity,
-  type ProcessIdentity,
-  processIdentityOf,
-} from '../../store/process-identity.ts';
 import type { Agent } from '../agent/agent.ts';
 import { findPiSession, piSessionFolders } from '../agent/pi-files.ts';
 import type { Core } from '../core.ts';

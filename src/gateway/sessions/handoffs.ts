@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { GatewayError, messageOf } from '../../base/errors.ts';
+import { isRunning } from '../../base/processes.ts';
 import type { Tx } from '../../store/database.ts';
-import { isRunning } from '../../store/process-identity.ts';
 import type { Core } from '../core.ts';
 import { ChatError, say } from '../language/chat-text.ts';
 import type { Outbox } from '../send/outbox.ts';

@@ -1,7 +1,7 @@
 /** A background task: its record, how its chat reads it, and its rows in the store. */
 import { defined } from '../../base/defined.ts';
+import { type ProcessIdentity, processIdentityOf } from '../../base/processes.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
-import { type ProcessIdentity, processIdentityOf } from '../../store/process-identity.ts';
 import { type ChatText, joined, raw, recognized, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, TaskStatus, TaskStep, TaskView } from '../model.ts';
 

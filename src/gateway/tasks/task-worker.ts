@@ -3,9 +3,16 @@ import type { Readable } from 'node:stream';
 import { defined } from '../../base/defined.ts';
 import { agentEnvironment } from '../../base/environment.ts';
 import { messageOf } from '../../base/errors.ts';
-import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
+import {
+  aliveness,
+  identityOf,
+  killMarked,
+  killTree,
+  ownIdentity,
+  type ProcessIdentity,
+  signalGroup,
+} from '../../base/processes.ts';
 import { ownText } from '../../base/text.ts';
-import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
 import type { Agent, AgentEvent, ConversationSpec, ReserveCall } from '../agent/agent.ts';
 import { endText } from '../agent/turn-end.ts';
 import type { ChatAgent } from '../config/agent-settings.ts';

@@ -6,21 +6,20 @@ import { basename, dirname, join } from 'node:path';
 import { pause, systemClock } from '../../base/async.ts';
 import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { ownIdentity } from '../../base/processes.ts';
 import type { Backing, DatabaseOptions } from '../backing.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { nodeDisk } from '../disk.ts';
 import { segmentsOf } from '../journal.ts';
 import { loadStore } from '../load.ts';
 import { adoptLegacy } from '../migrations.ts';
-import { ownIdentity } from '../process-identity.ts';
 import type { CopiesElsewhere } from '../session-copies.ts';
 import { readMeta, writeSnapshot } from '../snapshot.ts';
-import { AdapterFiles } from './adapter-files.ts';
+import { AdapterFiles, SessionRows } from './kept-files.ts';
 import { Election, type Leadership } from './leadership.ts';
 import { createTables, isRefusal, PgLink, placeOf } from './link.ts';
 import { databaseName, PgBacking } from './pg-backing.ts';
 import { Replica, upload } from './pg-journal.ts';
-import { SessionRows } from './session-rows.ts';
 
 /** Where files go whose content is in PostgreSQL: a start without `store.url` must not continue from an old state. */
 const ASIDE = 'before-postgres';

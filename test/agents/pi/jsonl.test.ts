@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { LineSplitter } from '../../../src/agents/pi/child-output.ts';
+import { LineSplitter } from '../../../src/agents/pi/child.ts';
 
 function split(chunks: readonly Buffer[], maxBytes?: number): { lines: string[]; oversize: number } {
   const lines: string[] = [];

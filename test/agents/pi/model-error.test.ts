@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { oneLine, Tail, tellingLine } from '../../../src/agents/pi/child-output.ts';
-import { modelError } from '../../../src/agents/pi/run-events.ts';
+import { oneLine, Tail, tellingLine } from '../../../src/agents/pi/child.ts';
+import { modelError } from '../../../src/agents/pi/failures.ts';
 
 describe('an error of the model', () => {
   it.each([

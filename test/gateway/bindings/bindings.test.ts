@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { identityOf, ownIdentity } from '../../../src/base/processes.ts';
 import type { Orders, Report, TerminalLease } from '../../../src/gateway/bindings/terminal.ts';
-import { identityOf, ownIdentity } from '../../../src/store/process-identity.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 
 /** The extension's end of a binding, played by hand. The process behind it is a real one. */

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { RunEvents } from '../../../src/agents/pi/run-events.ts';
+import { RunEvents } from '../../../src/agents/pi/failures.ts';
 import type { Report } from '../../../src/gateway/bindings/terminal.ts';
 import type { BindReport } from '../../../src/gateway/operator/operations/bindings.ts';
 import { parseCommand } from '../../../src/server/parse.ts';

@@ -4,9 +4,9 @@
  */
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { Database, type Migration } from '../../../src/store/database.ts';
-import { systemCode } from '../../../src/store/disk.ts';
 
 const [folder = '', prefix = ''] = process.argv.slice(2);
 const migrations: readonly Migration[] = [
