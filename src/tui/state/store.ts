@@ -5,10 +5,6 @@ import type { Operator } from '../../gateway/operator/operator.ts';
 import { Projection, type ProjectionLimits } from './projection.ts';
 import type { ContextView, LinkSlice, Slices } from './slices.ts';
 
-/**
- * Decides when a frame is published: background changes at most every 250 ms (1 s while the terminal is not focused),
- * keys at once, and one wake-up when a visible relative time changes its words. When nothing moves, no timer runs.
- */
 export interface Timers {
   now(): number;
   /** Returns the function that cancels. */
@@ -36,6 +32,10 @@ interface SchedulerOptions {
 /** Longest wait of a timer: beyond it Node would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/**
+ * Decides when a frame is published: background changes at most every 250 ms (1 s while the terminal is not focused),
+ * keys at once, and one wake-up when a visible relative time changes its words. When nothing moves, no timer runs.
+ */
 export class Scheduler {
   readonly #timers: Timers;
   readonly #publish: () => void;
