@@ -1,3 +1,5 @@
+/** Adapters: their state in a sign, a word and a phrase. */
+
 import type { AdapterState, AdapterView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { chart, type Span, span, spread } from '../draw/line.ts';

@@ -37,7 +37,7 @@ class Recent<Value> {
 const paintedRows = new Recent<number>();
 
 /**
- * Tells of a whole row of the screen: it takes `cells`, and it is written as Ink itself would write it (`sgr.ts`). Ink
+ * Tells of a whole row of the screen: it takes `cells`, and it is written as Ink itself would write it (`draw/theme.ts`). Ink
  * then neither measures it nor takes it apart.
  */
 export function painted(row: string, cells: number): string {
