@@ -114,7 +114,7 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]|\p{Emoji_Modif
 /**
  * Characters whose width terminals disagree about: unassigned ones, single jamo, signs that became wide in
  * Unicode 16 (hexagrams, Tai Xuan Jing, counting rods). Private characters have no meaning here, and the renderer uses
- * them (`placeholders.ts`).
+ * them (`withPlaceholders`).
  */
 const CONTESTED =
   /[\p{Cn}\p{Co}\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7ff\u2630-\u2637\u268a-\u268f\u3248-\u324f\u4dc0-\u4dff\u{1d300}-\u{1d376}]/gu;
