@@ -1,9 +1,9 @@
 /**
- * Three machines behind OpenSSH, each in a network namespace of its own, on one shared directory: the line to one is cut in
- * a turn, and its sessions continue elsewhere. The built gateway, and the real pi.
+ * Three machines behind OpenSSH, each in a network namespace of its own, on one shared directory or on none: the line to one
+ * is cut in a turn, and its sessions continue elsewhere. The built gateway, and the real pi.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
@@ -22,6 +22,8 @@ const MACHINES = [1, 2, 3].map((n) => ({
 }));
 type Machine = (typeof MACHINES)[number];
 const PATIENCE_MS = 120_000;
+/** Where each machine has its own session files. */
+const OWN = '/var/lib/pi-recipe-sessions';
 
 function reason(): string | undefined {
   const absent = missing({ sshd: 'openssh-server', ssh: 'openssh-client', ip: 'iproute2' });
@@ -30,7 +32,17 @@ function reason(): string | undefined {
   return made ? undefined : 'network namespaces cannot be made here';
 }
 
-recipe('ssh to three hosts in network namespaces, with agent.sessionDir', reason(), () => {
+/** `shared`: all of them see one directory of session files. `own`: each has one that nobody else sees. */
+type Files = 'shared' | 'own';
+
+const why = reason();
+afterAll(() => {
+  for (const { space } of MACHINES) spawnSync('ip', ['netns', 'delete', space]);
+});
+recipe('ssh to three hosts in network namespaces, with agent.sessionDir', why, () => hosts('shared'));
+recipe('the same, sharing nothing, with agent.sessionFiles', why, () => hosts('own'));
+
+function hosts(files: Files): void {
   // All of them reach the model under one address of this side.
   const here = kitchen(MODEL);
   let relay: Server | undefined;
@@ -43,6 +55,14 @@ recipe('ssh to three hosts in network namespaces, with agent.sessionDir', reason
     run('ip', 'link', 'set', machine.veth, state);
   const processes = (machine: Machine): string =>
     inside(machine, 'sh', '-c', `ip netns pids ${machine.space} | xargs -r ps -o args= -p`);
+
+  /** With its own files a machine sees a directory of its own in that place, which is empty everywhere else. */
+  function withFiles(how: Files, name: string): string {
+    const start = `cd {cwd:q} && exec ${here.pi} {args:q}`;
+    if (how === 'shared') return start;
+    const mount = `mkdir -p ${at(name)} ${OWN} && mount --bind ${at(name)} ${OWN}`;
+    return `exec unshare --mount sh -c '${mount} && cd "$1" && shift && exec "$@"' sh {cwd:q} ${here.pi} {args:q}`;
+  }
 
   beforeAll(async () => {
     for (const key of ['host', 'user']) run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', at(key));
@@ -102,11 +122,12 @@ recipe('ssh to three hosts in network namespaces, with agent.sessionDir', reason
       agent: {
         cwd: here.work,
         startSeconds: 60,
-        sessionDir: at('shared'),
+        ...(files === 'shared' ? { sessionDir: at('shared') } : { sessionFiles: 'store' }),
         hosts: MACHINES.map(({ name }) => ({
           name,
-          command: ['ssh', '-F', at('ssh_config'), '-T', name, `cd {cwd:q} && exec ${here.pi} {args:q}`],
+          command: ['ssh', '-F', at('ssh_config'), '-T', name, withFiles(files, name)],
           maxConcurrent: 2,
+          ...(files === 'own' ? { sessionDir: OWN } : {}),
         })),
       },
     });
@@ -121,10 +142,11 @@ recipe('ssh to three hosts in network namespaces, with agent.sessionDir', reason
   });
   afterAll(async () => {
     await gateway?.kill();
-    for (const { space } of MACHINES) {
+    for (const { space, veth } of MACHINES) {
+      spawnSync('ip', ['link', 'delete', veth]);
       spawnSync('sh', ['-c', `ip netns pids ${space} | xargs -r kill -9`]);
-      spawnSync('ip', ['netns', 'delete', space]);
     }
+    rmSync(OWN, { recursive: true, force: true });
     spawnSync('ip', ['addr', 'del', `${MODEL}/32`, 'dev', 'lo']);
     await new Promise((resolve) => relay?.close(resolve) ?? resolve(undefined));
   });
@@ -228,9 +250,10 @@ recipe('ssh to three hosts in network namespaces, with agent.sessionDir', reason
     expect(here.server.requests.at(-1)?.toolResults.join()).toContain('Its effects are unknown');
     // Each session that left has its copies, and nothing else stays in the directory once all hosts are back.
     line(machine, 'up');
+    const sessions = files === 'shared' ? at('shared') : join(here.dataDir, 'gateway', 'agent-sessions');
     const others = (): string[] =>
-      readdirSync(at('shared')).filter((name) => name.endsWith('.part') || name.startsWith('check-'));
+      readdirSync(sessions).filter((name) => name.endsWith('.part') || name.startsWith('check-'));
     await vi.waitFor(() => expect(others()).toEqual([]), { timeout: PATIENCE_MS, interval: 200 });
     client.close();
   }, 240_000);
-});
+}
