@@ -108,8 +108,11 @@ describe('on a real terminal', () => {
   it('writes less than 4 KB for a background frame at 120x40', async () => {
     const console = await openConsole();
     await console.shows('5 Log 40');
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    console.stdout.writes.length = 0;
+    // On a busy machine the frames of the start take their time: the one that is measured comes after them.
+    do {
+      console.stdout.writes.length = 0;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    } while (console.stdout.writes.length > 0);
     for (let n = 0; n < 20; n += 1)
       console.operator.push({
         type: 'log',
