@@ -1,5 +1,7 @@
 /** A gateway that is waiting: follows the store of the one that leads, and answers its port until it leads itself. */
+
 import { systemClock } from './base/async.ts';
+import { defined } from './base/defined.ts';
 import { ConfigError, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import type { ComposeOptions } from './compose.ts';
@@ -47,7 +49,7 @@ export async function standBy(
       clock: systemClock,
       events: new EventStream(),
       redactor,
-      ...(options.logSink === undefined ? {} : { sink: options.logSink }),
+      ...defined({ sink: options.logSink }),
     });
     const log = logs.logger('store');
     const url = await storeUrl(config.store.url, env, redactor);

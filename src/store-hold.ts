@@ -1,5 +1,7 @@
 /** Who may write to the store: the data directory's lock, and with `store.url` the leadership in PostgreSQL. */
+
 import { systemClock } from './base/async.ts';
+import { defined } from './base/defined.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import type { Adapter } from './gateway/adapter.ts';
@@ -78,7 +80,7 @@ export class StoreHold {
         log,
         fence: () => this.#lock.check(),
         ...(acceptLostChanges ? { acceptLostChanges } : {}),
-        ...(cluster === undefined ? {} : { remote: cluster }),
+        ...defined({ remote: cluster }),
       });
       opened(db);
       return db;

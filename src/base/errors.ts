@@ -1,3 +1,5 @@
+import { defined } from './defined.ts';
+
 /** Every failure that leaves a module carries a stable code, a sentence, and the reader's next step. */
 export interface GatewayErrorOptions {
   /** What to do next, one sentence, written for the operator. */
@@ -25,7 +27,7 @@ export class GatewayError extends Error {
 export class ConfigError extends GatewayError {
   override readonly name = 'ConfigError';
   constructor(message: string, hint?: string) {
-    super('config_invalid', message, { status: 400, ...(hint === undefined ? {} : { hint }) });
+    super('config_invalid', message, { status: 400, ...defined({ hint }) });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { pino } from 'pino';
+import { defined } from '../base/defined.ts';
 import type { Logger } from '../base/log.ts';
 import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
 import { loadConfig } from '../gateway/config/load.ts';
@@ -83,7 +84,7 @@ function notify(
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(NOTIFY, [...states], {
-      env: { NOTIFY_SOCKET: socket, ...(path === undefined ? {} : { PATH: path }) },
+      env: { NOTIFY_SOCKET: socket, ...defined({ PATH: path }) },
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: MOST_MS,
     });
@@ -151,7 +152,7 @@ async function runOnce(
   const standby = asked || sharesStore(options);
   const hold = standby ? await holdAsStandby(options, manager) : undefined;
   if (standby && hold === undefined) return 'stop';
-  const compose = () => composeGateway({ ...options, ...(hold === undefined ? {} : { hold }) });
+  const compose = () => composeGateway({ ...options, ...defined({ hold }) });
   const running = guard === undefined ? await compose() : await guard.within(compose);
   const { log, folder, port, settings } = running;
   begun(running);

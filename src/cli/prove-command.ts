@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { realpathSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { resolveSecret } from '../gateway/config/secrets.ts';
 import { BotServer } from '../prove/bot-server.ts';
@@ -147,7 +148,7 @@ function report(
 
 /** The gateway of the proof has nothing of this user's: no home of the data, no proxy, no key of a model. */
 function environment({ PATH, HOME, LANG, TMPDIR }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { PATH, HOME, LANG, ...(TMPDIR === undefined ? {} : { TMPDIR }) };
+  return { PATH, HOME, LANG, ...defined({ TMPDIR }) };
 }
 
 function minutesOf(text = String(MINUTES)): number {

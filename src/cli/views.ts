@@ -1,5 +1,6 @@
 /** What an operator can look at: rows with words like those of the operations, and how each is printed. */
 
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
@@ -262,7 +263,7 @@ export function wordedForms(table = OPERATIONS): readonly WordedForm[] {
       say: each.say,
       help: each.group === undefined ? (each.help ?? help) : help,
       looks: looks === true,
-      ...(each.asks === undefined ? {} : { asks: each.asks }),
+      ...defined({ asks: each.asks }),
     })),
   );
   const views = VIEWS.flatMap(({ words }) =>

@@ -2,9 +2,11 @@
  * pi extension that the gateway gives to the sessions it hosts while approvals are on: it asks the gateway before every
  * tool call, and lets the call run only with an approval of exactly these arguments.
  */
+
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import { APPROVAL_TITLE, guardCall, readReply, writeApproval } from '../agents/approval/approval.ts';
 import { PROGRESS_TOOL } from '../agents/pi/backend.ts';
+import { defined } from '../base/defined.ts';
 
 // biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function approvalsExtension(pi: ExtensionAPI): void {
@@ -23,5 +25,5 @@ export default function approvalsExtension(pi: ExtensionAPI): void {
 
 function ask(ctx: ExtensionContext, message: string): Promise<string | undefined> {
   if (!ctx.hasUI) return Promise.resolve(undefined);
-  return ctx.ui.input(APPROVAL_TITLE, message, ctx.signal === undefined ? {} : { signal: ctx.signal });
+  return ctx.ui.input(APPROVAL_TITLE, message, defined({ signal: ctx.signal }));
 }

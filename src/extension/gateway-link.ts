@@ -51,7 +51,7 @@ async function portHolder(
   wanted: number | undefined,
   env: NodeJS.ProcessEnv,
 ): Promise<PortHolder> {
-  const flags = wanted === undefined ? {} : { port: wanted };
+  const flags = defined({ port: wanted });
   const { host, port } = resolveSettings(loadConfig(folder.config).config, flags, env, process.cwd());
   const url = urlOf(host, port);
   if (!(await answersAsGateway(url)))

@@ -2,9 +2,11 @@
  * pi extension that the gateway gives to the sessions it hosts while spending limits are set: every call of a model is
  * reserved at the gateway before it is sent. It says hello only where it can promise that.
  */
+
 import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import { type GuardedSession, guardedSession, guardRuntime } from '../agents/spending/guard-runtime.ts';
 import { SPENDING_TITLE, writeSpending } from '../agents/spending/spending.ts';
+import { defined } from '../base/defined.ts';
 
 // biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function spendingExtension(pi: ExtensionAPI): void {
@@ -12,7 +14,7 @@ export default function spendingExtension(pi: ExtensionAPI): void {
   pi.on('session_start', (_event, ctx) => {
     if (!ctx.hasUI) return;
     const ask: GuardedSession['ask'] = (message, signal) =>
-      ctx.ui.input(SPENDING_TITLE, message, signal === undefined ? {} : { signal });
+      ctx.ui.input(SPENDING_TITLE, message, defined({ signal }));
     // pi calls it private; without it there is no place that sees every call.
     const runtime: unknown = Reflect.get(ctx.modelRegistry, 'runtime');
     const mine = guardedSession(ask);

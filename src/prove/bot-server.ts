@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { defined } from '../base/defined.ts';
 import type { Deadline, Sent } from './talker.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -161,7 +162,7 @@ export class BotServer implements Platform {
 }
 
 function refusal(code: number, description: string, parameters?: Json): Json {
-  return { ok: false, error_code: code, description, ...(parameters === undefined ? {} : { parameters }) };
+  return { ok: false, error_code: code, description, ...defined({ parameters }) };
 }
 
 // People on a platform who write to the gateway, and the ledger of what they read.

@@ -1,4 +1,5 @@
 /** The end of session copies at the place where pi runs: makes the file of a session ready, and sends what is written to it. */
+
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -13,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type CopyFacts, sha256 } from '../../store/session-copies.ts';
 import { CHUNK_BYTES, type FilesReply, type FilesRequest, type WantedFile } from './wire.ts';
@@ -106,7 +108,7 @@ export class Follower {
   async #sync(): Promise<void> {
     if (this.#known === undefined) return; // the gateway does not want it
     const problem = await this.#send().catch((error: unknown) => messageOf(error));
-    const told = { type: 'copied', name: this.#name, ...(problem === undefined ? {} : { problem }) } as const;
+    const told = { type: 'copied', name: this.#name, ...defined({ problem }) } as const;
     // It has no answer, and arrives before anything that pi says later.
     void this.#ask(told).catch(() => undefined);
   }

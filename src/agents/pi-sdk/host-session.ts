@@ -328,10 +328,7 @@ export class HostDialogs {
     placeholder: string,
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
-    const answer = await this.#ask(
-      { method: 'input', title, placeholder },
-      signal === undefined ? {} : { signal },
-    );
+    const answer = await this.#ask({ method: 'input', title, placeholder }, defined({ signal }));
     return stringAt(answer, 'value');
   }
 

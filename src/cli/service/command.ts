@@ -1,4 +1,5 @@
 /** `service install|uninstall|status|logs`: the gateway as a service of this user, or of the machine (`--system`). */
+
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { loadConfig } from '../../gateway/config/load.ts';
 import { resolveSettings } from '../../gateway/config/settings.ts';
@@ -187,7 +189,7 @@ function serviceOf(folder: DataFolder, machine: Machine, system: boolean): Servi
     writable: [...new Set(writable)],
     path: env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     system,
-    ...(owner === undefined ? {} : { user: owner.name }),
+    ...defined({ user: owner?.name }),
     environmentFile: system ? '/etc/pi-gateway.env' : join(root, '.config', 'pi-gateway.env'),
     output: join(folder.logs, 'service.log'),
   };

@@ -2,10 +2,12 @@
  * A start that goes back: with `--fall-back`, a configuration that is invalid, or with which the last start did not become
  * ready, is left aside for the last one that did. Kept below `gateway/last-good`.
  */
+
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { defined } from '../../base/defined.ts';
 import { ConfigError, FolderLockedError, GatewayError, messageOf } from '../../base/errors.ts';
 import { watchFile } from '../../base/files.ts';
 import type { ComposeOptions, RunningGateway } from '../../compose.ts';
@@ -102,7 +104,7 @@ export function beginStart(folder: DataFolder, say: (line: string) => void): Sta
     say(goBack(folder, last.version));
   const used = instead === undefined ? text : (good ?? '');
   return {
-    ...(instead === undefined ? {} : { instead }),
+    ...defined({ instead }),
     attempt() {
       if (reason?.error === undefined) write(fileOf(folder, 'newest.json'), text);
       write(

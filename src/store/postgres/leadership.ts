@@ -1,4 +1,5 @@
 import { uptime } from 'node:os';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { isRefusal, LOCK_KEY, type PgLink } from './link.ts';
@@ -356,6 +357,6 @@ export function unreachable(cause?: unknown): GatewayError {
   return new GatewayError('storage_unreachable', 'the database does not answer: nothing can be stored', {
     status: 503,
     hint: 'The gateway resumes as soon as it answers again.',
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
