@@ -289,7 +289,7 @@ async function exportTo(
   return `${entries.length} entries are in ${whole}`;
 }
 
-/** Gives the terminal to pi on a session that was lent; the session goes back on every way out. */
+/** Gives the terminal to pi on a leased session; the session goes back on every way out. */
 function openSession(
   {
     operator,

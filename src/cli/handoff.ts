@@ -25,7 +25,7 @@ export function leaseOf(data: unknown): LeasedSession {
 }
 
 /**
- * Runs pi on a lent session in this terminal and hands it back when pi has ended, however that was. Resolves with pi's
+ * Runs pi on a leased session in this terminal and hands it back when pi has ended, however that was. Resolves with pi's
  * exit code; rejects when pi cannot be started, or with `lease_lost` when the gateway had taken the session back.
  */
 export async function holdSession(

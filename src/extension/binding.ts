@@ -13,17 +13,17 @@ import type { GatewayLink } from './gateway-link.ts';
 // A binding outlives the instance of the extension: pi loads it again with `/new`, `/resume`, `/fork` and `/reload`, and the
 // two share no variable.
 
-const SHELF = Symbol.for('pi-gateway-tui.bound');
-const shelf: typeof globalThis & { [SHELF]?: BoundState | undefined } = globalThis;
+const HANDOVER = Symbol.for('pi-gateway-tui.bound');
+const handover: typeof globalThis & { [HANDOVER]?: BoundState | undefined } = globalThis;
 
 function leaveBinding(state: BoundState): void {
-  shelf[SHELF] = state;
+  handover[HANDOVER] = state;
 }
 
 /** What the last instance left; undefined: nothing. */
 function takeBinding(): BoundState | undefined {
-  const found = shelf[SHELF];
-  shelf[SHELF] = undefined;
+  const found = handover[HANDOVER];
+  handover[HANDOVER] = undefined;
   return found;
 }
 

@@ -77,28 +77,28 @@ function portTaken(cause: GatewayError, { words }: PortHolder): GatewayError {
  * instance is told to shut down before the new one exists, and the two share no variable. People in chats must not
  * lose their gateway by that, so it waits here in between. The one value that outlives an instance.
  */
-const SHELF = Symbol.for('pi-gateway-tui.running');
+const HANDOVER = Symbol.for('pi-gateway-tui.running');
 /** No one came for it: the extension was removed. */
-const SHELF_MS = 30_000;
+const UNCLAIMED_MS = 30_000;
 
-interface Shelved {
+interface HandedOver {
   readonly running: RunningGateway;
   readonly timer: NodeJS.Timeout;
 }
 
-const shelf: typeof globalThis & { [SHELF]?: Shelved | undefined } = globalThis;
+const handover: typeof globalThis & { [HANDOVER]?: HandedOver | undefined } = globalThis;
 
 /** Leaves a running gateway for the next instance; it is stopped when none takes it within 30 s. */
-function leave(running: RunningGateway): void {
-  const timer = setTimeout(() => void take()?.stop(), SHELF_MS);
+function leaveRunning(running: RunningGateway): void {
+  const timer = setTimeout(() => void takeRunning()?.stop(), UNCLAIMED_MS);
   timer.unref();
-  shelf[SHELF] = { running, timer };
+  handover[HANDOVER] = { running, timer };
 }
 
 /** Takes what the last instance left; undefined when it left nothing. */
-function take(): RunningGateway | undefined {
-  const found = shelf[SHELF];
-  shelf[SHELF] = undefined;
+function takeRunning(): RunningGateway | undefined {
+  const found = handover[HANDOVER];
+  handover[HANDOVER] = undefined;
   clearTimeout(found?.timer);
   return found?.running;
 }
@@ -120,7 +120,7 @@ export class GatewayLink {
 
   /** Takes up the gateway that an earlier instance of the extension started in this process, if one runs. */
   adopt(): void {
-    const running = take();
+    const running = takeRunning();
     if (running !== undefined) this.#hold(running);
   }
 
@@ -267,7 +267,7 @@ export class GatewayLink {
   /** The extension is loaded again in this process: the own gateway continues and waits for the next instance. */
   handOver(): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.#own !== undefined) leave(this.#own.running);
+      if (this.#own !== undefined) leaveRunning(this.#own.running);
       this.#own = undefined;
       await this.#disconnect();
     });

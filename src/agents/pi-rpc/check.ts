@@ -27,7 +27,7 @@ import { RpcLink } from './rpc-link.ts';
 
 /** A look waits no longer, and no shorter, whatever a start may take. */
 const LIMIT_MS = { least: 10_000, most: 60_000 } as const;
-const RUNG_MS = 1000;
+const GRACE_MS = 1000;
 /** pi tells its extensions of the session before it answers: this only covers a slow machine. */
 const GUARD_MS = 3000;
 const UNKNOWN_VERSION = '(unknown version)';
@@ -99,7 +99,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     argv: options.argv,
     cwd: options.cwd,
     env: options.env,
-    graceMs: RUNG_MS,
+    graceMs: GRACE_MS,
     log: options.log,
   });
   const dialogs = new PiDialogs(link, undefined);
@@ -119,7 +119,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     silent = true;
     // What waits in a queue takes its job back when it is asked to.
     link.terminate();
-    setTimeout(() => link.kill(), RUNG_MS).unref();
+    setTimeout(() => link.kill(), GRACE_MS).unref();
   };
   const timer = setTimeout(giveUp, limitMs);
   signal.addEventListener('abort', giveUp, { once: true });
@@ -228,7 +228,7 @@ function readVersion(options: CheckOptions): { readonly version: Promise<string>
   const end = (): void => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
-    setTimeout(() => child.kill('SIGKILL'), RUNG_MS).unref();
+    setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
   };
   const timer = setTimeout(end, LIMIT_MS.least);
   return { version, end };

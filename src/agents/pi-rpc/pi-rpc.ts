@@ -318,7 +318,7 @@ function prepareLater(link: PiLink, prepare: () => void): void {
 
 export type { AgentHost, PiRpcAgentOptions } from './check.ts';
 
-const RUNG_MS = 5000;
+const GRACE_MS = 5000;
 /** Questions next to conversations at the same time. */
 const SIDE_QUESTIONS = 2;
 
@@ -329,7 +329,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
 
 export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
   const env = options.env ?? process.env;
-  const graceMs = options.graceMs ?? RUNG_MS;
+  const graceMs = options.graceMs ?? GRACE_MS;
   const log = options.log.child('pi-rpc');
   const defaults: ModelChoice = { model: options.model, thinking: options.thinking };
   const starter = new Starter({ ...options, env, graceMs, log });

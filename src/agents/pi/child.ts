@@ -178,7 +178,7 @@ export class LineChild {
     this.#process.stdin?.write(line);
   }
 
-  /** Closes its input, then climbs the ladder; resolves when it is gone. */
+  /** Closes its input, then ends it by force, step by step; resolves when it is gone. */
   async close(): Promise<void> {
     this.#orderly = true;
     this.#process.stdin?.end();

@@ -1,5 +1,5 @@
 /**
- * The one door to models inside pi: every request of a session, its retries, compactions, side requests of extensions and
+ * The one way to models inside pi: every request of a session, its retries, compactions, side requests of extensions and
  * cache warming end in `stream` or `streamSimple` of its model runtime. Guarded, a call is sent only once it is reserved.
  */
 
