@@ -7,6 +7,7 @@ import type { SocketPlace } from '../gateway/operator/operator-address.ts';
 import { type LinkSurface, OPERATOR_PATH, SURFACE_HEADER } from '../gateway/operator/operator-address.ts';
 import {
   challengeOf,
+  closeSocket,
   LINK_PROTOCOL,
   type LinkServerFrame,
   newNonce,
@@ -176,16 +177,7 @@ export class LinkConnection {
 
   /** Says goodbye; resolves when the socket is gone, at the latest after `graceMs`. */
   close(graceMs: number): Promise<void> {
-    const ws = this.#ws;
-    if (ws.readyState === ws.CLOSED) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => ws.terminate(), graceMs);
-      ws.once('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      ws.close(1000, 'detached');
-    });
+    return closeSocket(this.#ws, graceMs, 1000, 'detached');
   }
 
   /** When the gateway was heard last, epoch milliseconds. */

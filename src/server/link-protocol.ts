@@ -256,6 +256,19 @@ export function challengeOf(text: string): { readonly nonce: string; readonly pr
   return type === 'challenge' && isNonce(nonce) ? { nonce, proof } : undefined;
 }
 
+/** Says goodbye; resolves when the socket is gone, at the latest after `graceMs`. */
+export function closeSocket(ws: WebSocket, graceMs: number, code: number, reason: string): Promise<void> {
+  if (ws.readyState === ws.CLOSED) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => ws.terminate(), graceMs);
+    ws.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    ws.close(code, reason);
+  });
+}
+
 interface Waiting {
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: GatewayError) => void;

@@ -7,8 +7,7 @@ import type { Logger } from '../base/log.ts';
 import { type GatewayEvent, type Operator, rowChange } from '../gateway/operator/operator.ts';
 import { type LinkSurface, SURFACE_HEADER, surfaceOf } from '../gateway/operator/operator-address.ts';
 import { errorBody, everyBeat, type ServerLimits } from './deps.ts';
-import type { Seal } from './link-protocol.ts';
-import { LINK_PROTOCOL, type LinkServerFrame } from './link-protocol.ts';
+import { closeSocket, LINK_PROTOCOL, type LinkServerFrame, type Seal } from './link-protocol.ts';
 
 /** Bytes waiting for a console: below `resume` it is caught up, above `thin` it gets rows only, above `stop` nothing. */
 export const LINK_PRESSURE = { resume: 64 * 1024, thin: 256 * 1024, stop: 1024 * 1024 } as const;
@@ -132,16 +131,7 @@ class LinkPeer {
   }
 
   close(graceMs: number, reason = 'the gateway stops'): Promise<void> {
-    const ws = this.#ws;
-    if (ws.readyState === ws.CLOSED) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => ws.terminate(), graceMs);
-      ws.on('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      ws.close(1001, reason);
-    });
+    return closeSocket(this.#ws, graceMs, 1001, reason);
   }
 
   #add(event: GatewayEvent): void {

@@ -2,10 +2,12 @@
  * The OpenTelemetry side of the traces. Spans are made of a timeline when its message has arrived at its end: nothing is
  * measured or sent while someone waits for an answer.
  */
+
 import { type Attributes, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import { defined } from '../base/defined.ts';
 import type { StepKind, Timeline, TimelineStep } from '../gateway/events.ts';
 
 const NAMES: Readonly<Record<StepKind, string>> = {
@@ -87,9 +89,11 @@ function attributesOf({ id, sessionId, platform, host, outcome, leftOut }: Timel
     'pi_gateway.message.id': id,
     'pi_gateway.session.id': sessionId,
     'pi_gateway.platform': platform,
-    ...(outcome === undefined ? {} : { 'pi_gateway.outcome': outcome }),
-    ...(host === undefined ? {} : { 'pi_gateway.agent.host': host }),
-    ...(leftOut === undefined ? {} : { 'pi_gateway.steps.left_out': leftOut }),
+    ...defined({
+      'pi_gateway.outcome': outcome,
+      'pi_gateway.agent.host': host,
+      'pi_gateway.steps.left_out': leftOut,
+    }),
   };
 }
 

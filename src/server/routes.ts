@@ -171,7 +171,7 @@ function platformOf(call: RouteCall): Platform {
 }
 
 export function healthRoutes(deps: ServerDeps): readonly Route[] {
-  const role = deps.role === undefined ? {} : { role: deps.role };
+  const role = defined({ role: deps.role });
   return [
     {
       method: 'GET',

@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf, systemCode } from '../../base/errors.ts';
 import { nodeDisk } from '../../store/disk.ts';
 
@@ -280,7 +281,7 @@ function damaged(path: string, why: string, cause?: unknown): GatewayError {
   return new GatewayError('backup_damaged', `${path} is not a whole backup: ${why}`, {
     status: 400,
     hint: 'Use another backup: pi-gateway-tui backup verify <file> checks one. Nothing was changed.',
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
 

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { Type } from 'typebox';
+import { defined } from '../../base/defined.ts';
 import { closest } from '../../base/text.ts';
 import { isPostgresAddress } from '../../store/postgres/link.ts';
 import { type IdKind, idFault } from '../chat.ts';
@@ -232,10 +233,7 @@ export const language = (description: string, value?: 'auto') =>
         Type.Literal('ja'),
         Type.Literal('ru'),
       ],
-      {
-        description,
-        ...(value === undefined ? {} : { default: value }),
-      },
+      { description, ...defined({ default: value }) },
     ),
   );
 

@@ -37,9 +37,7 @@ export function noticeJson({ key, kind, urgent, title, text, ask, person }: Noti
     kind,
     urgent: urgent === true,
     title: String(title),
-    ...defined({ text: text?.in('en') }),
-    ...(ask === undefined ? {} : { request: ask.short }),
-    ...defined({ person }),
+    ...defined({ text: text?.in('en'), request: ask?.short, person }),
     at: new Date(at).toISOString(),
   };
 }

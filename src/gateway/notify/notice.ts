@@ -1,5 +1,6 @@
 /** What a notice is, how it reads, and when it goes out. */
 
+import { defined } from '../../base/defined.ts';
 import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import { fencedText, visible } from '../questions/dialog.ts';
@@ -57,8 +58,7 @@ export function withoutSecrets(notice: Notice, egress: (text: string) => string)
   return {
     ...notice,
     title: title.map(egress),
-    ...(text === undefined ? {} : { text: text.map(egress) }),
-    ...(line === undefined ? {} : { line: egress(line) }),
+    ...defined({ text: text?.map(egress), line: line === undefined ? undefined : egress(line) }),
   };
 }
 

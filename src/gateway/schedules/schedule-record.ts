@@ -76,7 +76,7 @@ export function scheduleView(schedule: ScheduleRecord, lastStatus: TaskStatus | 
     overlap: schedule.overlap,
     missedWithinMs: schedule.missedMs,
     createdAt: schedule.createdAt,
-    ...(state !== 'active' || schedule.nextRunAt === undefined ? {} : { nextRunAt: schedule.nextRunAt }),
+    ...defined({ nextRunAt: state === 'active' ? schedule.nextRunAt : undefined }),
     ...defined({ lastRunAt, lastTaskId, lastStatus, endedAt }),
   };
 }

@@ -380,8 +380,7 @@ export class Schedules {
       code,
       reason,
       id,
-      ...(chat === undefined ? {} : { platform: chat.platform, chatId: chat.chatId }),
-      ...defined({ senderId }),
+      ...defined({ platform: chat?.platform, chatId: chat?.chatId, senderId }),
     });
   }
 

@@ -1,3 +1,4 @@
+import { settlesWithin } from '../../base/async.ts';
 import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { Core } from '../core.ts';
@@ -205,14 +206,7 @@ export class Deliveries {
   /** Resolves when nothing more can be sent right now, or after `deadlineMs`. */
   async drained(deadlineMs: number): Promise<void> {
     if (this.#sendable() === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      new Promise<void>((resolve) => this.#idleWaiters.push(resolve)),
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, deadlineMs);
-      }),
-    ]);
-    clearTimeout(timer);
+    await settlesWithin(new Promise<void>((resolve) => this.#idleWaiters.push(resolve)), deadlineMs);
   }
 
   /** No one waits for a row anymore. */

@@ -1,4 +1,5 @@
 /** What a background task may be asked to do, and the one turn of its agent. */
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import { type AgentEvent, type Conversation, seesSessions, type TurnRecord } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
@@ -73,7 +74,7 @@ export class TaskTurns {
       code,
       reason: kind === 'ask' ? `asking whether to continue: ${reason}` : reason,
       id,
-      ...(chat === undefined ? {} : { platform: chat.platform, chatId: chat.chatId }),
+      ...defined({ platform: chat?.platform, chatId: chat?.chatId }),
     });
     return true;
   }

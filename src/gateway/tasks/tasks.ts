@@ -357,7 +357,7 @@ export class Tasks {
       code: status,
       reason: error ?? 'cancelled',
       id,
-      ...(chat === undefined ? {} : { platform: chat.platform, chatId: chat.chatId }),
+      ...defined({ platform: chat?.platform, chatId: chat?.chatId }),
     });
   }
 

@@ -86,7 +86,10 @@ export function bodyOf({ params, http = 'POST /api/', expects }: OperationRow): 
 /** Building blocks of what comes in. */
 export const PlatformName = Type.Enum([...PLATFORMS]);
 export const Id = Type.String({ minLength: 1, maxLength: 512 });
+export const byId = { id: Id };
 export const Text = Type.String({ minLength: 1, maxLength: 200_000 });
+/** What an operation acts on, for its audit. */
+export const idOf = (params: { readonly id: string }): string => params.id;
 /** Where results go, as people write it. */
 export const Targets = Type.String({ maxLength: 2000 });
 

@@ -6,10 +6,8 @@ import { raw } from '../../language/chat-text.ts';
 import type { SessionRecord } from '../../sessions/sessions.ts';
 import type { LeasedSession } from '../operator.ts';
 import type { Typed } from './operation.ts';
-import { findSession, Id, operation, PlatformName, type Seen, Text } from './operation.ts';
+import { byId, findSession, Id, idOf, operation, PlatformName, type Seen, Text } from './operation.ts';
 
-const byId = { id: Id };
-const id = (params: { readonly id: string }): string => params.id;
 const queued = { sessionId: Id, messageId: Id };
 const place = (params: { readonly sessionId: string; readonly messageId: string }): string =>
   `${params.sessionId} ${params.messageId}`;
@@ -37,7 +35,7 @@ export const SESSIONS = [
     name: 'session.reset',
     help: 'end a session; the next message in its chat begins a new one',
     params: byId,
-    audit: id,
+    audit: idOf,
     http: 'POST /api/sessions/:id/reset',
     words: [
       {
@@ -57,7 +55,7 @@ export const SESSIONS = [
     name: 'session.reopen',
     help: 'make a session that was reset the current one of its chat again',
     params: byId,
-    audit: id,
+    audit: idOf,
     async run({ gateway }, params) {
       await gateway.conversations.reopen(sessionNamed(gateway, params.id));
       return { message: 'the session was resumed' };
@@ -67,7 +65,7 @@ export const SESSIONS = [
     name: 'session.stop',
     help: 'stop the turn that runs in a session',
     params: byId,
-    audit: id,
+    audit: idOf,
     words: [{ say: 'session stop <session>', live: true, read: named }],
     run({ gateway }, params) {
       const stopped = gateway.conversations.queue(sessionNamed(gateway, params.id).id)?.stop();
@@ -78,7 +76,7 @@ export const SESSIONS = [
     name: 'session.pause',
     help: 'pause the agent in a session: messages queue while the operator answers',
     params: byId,
-    audit: id,
+    audit: idOf,
     words: [{ say: 'session pause <session>', live: true, read: named }],
     async run({ gateway: { conversations }, gateway }, params) {
       const session = sessionNamed(gateway, params.id);
@@ -92,7 +90,7 @@ export const SESSIONS = [
     name: 'session.resume',
     help: 'resume the agent in a paused session',
     params: byId,
-    audit: id,
+    audit: idOf,
     words: [{ say: 'session resume <session>', live: true, read: named }],
     async run({ gateway: { conversations, handoffs }, gateway }, params) {
       const session = sessionNamed(gateway, params.id);
@@ -108,7 +106,7 @@ export const SESSIONS = [
     /** `data` is {@link LentSession}. */
     help: 'open a session in a terminal; messages queue until it is closed there',
     params: byId,
-    audit: id,
+    audit: idOf,
     async run({ gateway }, params) {
       const lease: LeasedSession = await gateway.handoffs.lend(sessionNamed(gateway, params.id));
       return { message: 'the agent waits; pi can be opened', data: lease };
@@ -127,7 +125,7 @@ export const SESSIONS = [
     name: 'session.handBack',
     help: 'close a session that is open in a terminal',
     params: { ...byId, lease: Id },
-    audit: id,
+    audit: idOf,
     async run({ gateway }, params) {
       await gateway.handoffs.handBack(sessionNamed(gateway, params.id), params.lease);
       return { message: 'the agent is resumed in this chat' };
@@ -137,7 +135,7 @@ export const SESSIONS = [
     name: 'session.write',
     help: 'write into the chat of a session as the operator',
     params: { ...byId, text: Text },
-    audit: id,
+    audit: idOf,
     async run({ gateway: { conversations, outbox }, gateway }, params) {
       const session = sessionNamed(gateway, params.id);
       await outbox.post({
@@ -208,7 +206,7 @@ export const SESSIONS = [
     name: 'outbox.retry',
     help: 'try a delivery that failed again, now',
     params: byId,
-    audit: id,
+    audit: idOf,
     async run({ gateway }, params) {
       await gateway.outbox.retry(params.id);
       return { message: 'trying that delivery again' };
@@ -218,7 +216,7 @@ export const SESSIONS = [
     name: 'outbox.abandon',
     help: 'abandon a delivery; it is never sent',
     params: byId,
-    audit: id,
+    audit: idOf,
     async run({ gateway }, params) {
       await gateway.outbox.abandon(params.id);
       return { message: 'that delivery was discarded' };

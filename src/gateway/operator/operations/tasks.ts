@@ -10,11 +10,8 @@ import { announce, type ScheduleRecord } from '../../schedules/schedule-record.t
 import { parseTargets } from '../../send/target.ts';
 import { taskView } from '../../tasks/task-record.ts';
 import type { CommandResult } from '../operator.ts';
-import { Id, operation, Targets, Text } from './operation.ts';
+import { byId, Id, idOf, operation, Targets, Text } from './operation.ts';
 import { sessionNamed } from './sessions.ts';
-
-const byId = { id: Id };
-const id = (params: { readonly id: string }): string => params.id;
 
 export const TASKS = [
   operation({
@@ -62,7 +59,7 @@ export const TASKS = [
     name: 'task.retry',
     help: 'retry a failed task, as a new one',
     params: byId,
-    audit: id,
+    audit: idOf,
     http: 'POST /api/tasks/:id/retry',
     words: [{ say: 'tasks retry <id>', live: true }],
     async run({ gateway }, params) {
@@ -74,7 +71,7 @@ export const TASKS = [
     name: 'task.cancel',
     help: 'cancel a task',
     params: byId,
-    audit: id,
+    audit: idOf,
     http: 'POST /api/tasks/:id/cancel',
     words: [{ say: 'tasks cancel <id>' }],
     async run({ gateway }, params) {
@@ -86,7 +83,7 @@ export const TASKS = [
     name: 'task.deliver',
     help: 'send the result of a task to its chat again',
     params: byId,
-    audit: id,
+    audit: idOf,
     http: 'POST /api/tasks/:id/deliver',
     words: [{ say: 'tasks deliver <id>' }],
     async run({ gateway }, params) {
@@ -97,8 +94,6 @@ export const TASKS = [
 ] as const;
 
 /** What an operator does to schedules. */
-const byScheduleId = { id: Id };
-const scheduleId = (params: { readonly id: string }): string => params.id;
 const words = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }));
 /** Results go there, default the chat of the session. */
 const place = { deliver: Type.Optional(Targets), sessionId: Type.Optional(Id) };
@@ -158,8 +153,8 @@ export const SCHEDULES = [
   operation({
     name: 'schedule.pause',
     help: 'pause a schedule',
-    params: byScheduleId,
-    audit: scheduleId,
+    params: byId,
+    audit: idOf,
     http: 'POST /api/schedules/:id/pause',
     words: [{ say: 'schedules pause <id>' }],
     run: async ({ gateway }, params) => told(gateway, await gateway.schedules.pause(params.id), 'is paused'),
@@ -167,8 +162,8 @@ export const SCHEDULES = [
   operation({
     name: 'schedule.resume',
     help: 'resume a paused schedule',
-    params: byScheduleId,
-    audit: scheduleId,
+    params: byId,
+    audit: idOf,
     http: 'POST /api/schedules/:id/resume',
     words: [{ say: 'schedules resume <id>' }],
     run: async ({ gateway }, params) => told(gateway, await gateway.schedules.resume(params.id), 'resumed'),
@@ -176,8 +171,8 @@ export const SCHEDULES = [
   operation({
     name: 'schedule.run',
     help: 'run a schedule now, in addition to its times',
-    params: byScheduleId,
-    audit: scheduleId,
+    params: byId,
+    audit: idOf,
     http: 'POST /api/schedules/:id/run',
     words: [{ say: 'schedules run <id>', live: true }],
     async run({ gateway }, params) {
@@ -188,8 +183,8 @@ export const SCHEDULES = [
   operation({
     name: 'schedule.remove',
     help: 'remove a schedule',
-    params: byScheduleId,
-    audit: scheduleId,
+    params: byId,
+    audit: idOf,
     http: 'DELETE /api/schedules/:id',
     words: [{ say: 'schedules remove <id>' }],
     run: async ({ gateway }, params) => ({
@@ -227,7 +222,7 @@ async function add(
     parsed,
     source: 'console',
     ...options,
-    ...(session === undefined ? {} : { chat: session.chat, chatKind: session.chatKind }),
+    ...defined({ chat: session?.chat, chatKind: session?.chatKind }),
   });
   return {
     message: announce(schedule, gateway.deps.clock()).in('en'),
