@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { SerialQueue } from '../../base/async.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
+import { markPath } from '../../store/session-copies.ts';
 import type { Access } from '../access/access.ts';
 import type { Actor, AuditLine } from '../access/audit.ts';
 import type { AdapterManager } from '../adapter-manager.ts';
@@ -212,7 +213,8 @@ export class Erasures {
     const mentions = mentionsOf(holdings.person, ownIds(holdings));
     const left: string[] = [];
     await this.#eraseRows(holdings, mentions);
-    const paths = [...holdings.directories, ...holdings.sessionFiles, ...holdings.exports];
+    const marks = holdings.sessionFiles.map((file) => markPath(file));
+    const paths = [...holdings.directories, ...holdings.sessionFiles, ...marks, ...holdings.exports];
     for (const path of paths) await remove(path);
     left.push(...(await this.#eraseState(holdings.person, mentions)));
     await this.#eraseLogs(holdings, mentions);

@@ -3,7 +3,7 @@
  * are theirs alone.
  */
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
 import { sessionFileFor } from '../agent/pi-files.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
@@ -94,6 +94,9 @@ function sessionsOf(
     // On shared storage it is here as well.
     const away = typeof host === 'string' && here === undefined;
     if (away) elsewhere.push(`host ${host}: ${file}`);
+    // Here is a copy, unless the host works in the directory of the gateway.
+    else if (typeof host === 'string' && dirname(file) === join(folder.root, 'gateway', 'agent-sessions'))
+      elsewhere.push(`host ${host}: ${basename(file)}, if it has a sessionDir of its own`);
     own.push({
       ...session,
       key,

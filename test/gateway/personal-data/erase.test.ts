@@ -211,6 +211,30 @@ describe('erasing a person', () => {
     expect(rig.stores.security.all('SELECT * FROM erasures')).toEqual([]);
   });
 
+  it('reaches the copies of a session that moved between hosts, and names the host that has the file itself', async () => {
+    await start();
+    await say(`private ${CANARY}`);
+    await rig.pass(1_000);
+    const sessions = join(rig.folder, 'gateway', 'agent-sessions');
+    const id = rig.operator.snapshot().sessions.find(({ chat }) => chat.chatId === ADA)?.id ?? '';
+    // Moved, taken back (the header names the file where its host has it), and moved again.
+    const header = `{"type":"session","parentSession":"/var/lib/pi-sessions/${id}.m0badcafe.jsonl"}\n`;
+    const names = [`${id}.jsonl`, `${id}.m0badcafe.jsonl`, 'branch.jsonl', 'branch.m0badcafe.jsonl'];
+    for (const name of names) plant(join(sessions, name), `${header}${CANARY}\n`);
+    const mark = plant(join(sessions, 'marks', `${id}.jsonl`), 'behind');
+    const others = plant(join(sessions, 'other.jsonl'), 'of somebody else');
+    await rig.stores.sessions.write((tx) =>
+      tx.run('UPDATE sessions SET session_file = ?, host = ?', [
+        join(sessions, `${id}.m0badcafe.jsonl`),
+        'build1',
+      ]),
+    );
+    const { data } = await rig.operator.run({ type: 'person.erase', ...person });
+    expect(data).toEqual({ left: [`host build1: ${id}.m0badcafe.jsonl, if it has a sessionDir of its own`] });
+    expect(places(CANARY)).toEqual([]);
+    expect([...names.map((name) => join(sessions, name)), mark, others].filter(existsSync)).toEqual([others]);
+  });
+
   it('goes on without a file that cannot be removed, and names it', async () => {
     await start();
     await say(`private ${CANARY}`);

@@ -36,6 +36,7 @@ const FILE_KINDS: readonly (readonly [RegExp, Decision])[] = [
   [/^gateway\/config\.json$/, 'named'],
   [/^gateway\/operator\.token$/, 'nobody'],
   [/^gateway\/agent-sessions\/[\w.-]+\.jsonl[\w.-]*$/, 'whole'],
+  [/^gateway\/agent-sessions\/marks\//, 'whole'],
   [/^gateway\/(?:files|exports|backups)\//, 'whole'],
   [/^gateway\/logs\/(?:gateway\.log(?:\.\d)?|rejected\.jsonl)$/, 'entries'],
   [/^gateway\/adapters\/\w+\//, 'entries'],
