@@ -172,11 +172,13 @@ describe('the projection', () => {
     expect(slices.events).toBe(1);
   });
 
-  it('folds, sorts and publishes changes among 20,000 sessions within 16 ms a step', () => {
+  it('folds, sorts and publishes changes among 20,000 sessions without sorting them all', () => {
     const sessions = Array.from({ length: 20_000 }, (_, n) => sessionView(`s${n}`, { lastUserAt: NOW - n }));
     const projection = new Projection(snapshotOf({ sessions }));
     projection.publish(NOW, LOCAL);
+    const all = [...sessions];
     const steps: number[] = [];
+    const sorts: number[] = [];
     for (let n = 0; n < 50; n += 1) {
       const started = performance.now();
       for (let change = 0; change < 20; change += 1) {
@@ -184,9 +186,14 @@ describe('the projection', () => {
         projection.fold({ type: 'session', session: sessionView(id, { lastUserAt: NOW + n }) }, NOW);
       }
       projection.publish(NOW, LOCAL);
-      steps.push(performance.now() - started);
+      const done = performance.now();
+      // The same order from nothing, which is what a step must not do.
+      [...all].reverse().sort((x, y) => y.lastUserAt - x.lastUserAt || x.id.localeCompare(y.id));
+      sorts.push(performance.now() - done);
+      steps.push(done - started);
     }
-    // The median: a busy machine may stretch single steps.
-    expect(steps.sort((a, b) => a - b)[25]).toBeLessThan(16);
+    // Medians, one beside the other: a busy machine stretches both.
+    const median = (times: number[]): number => times.sort((x, y) => x - y)[25] ?? 0;
+    expect(median(steps)).toBeLessThan(median(sorts));
   });
 });
