@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { KeyedQueue } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import { syncFile } from '../../base/files.ts';
 import type { Logger } from '../../base/log.ts';
@@ -17,17 +17,42 @@ export async function readState(folder: string, name: string): Promise<unknown> 
   }
 }
 
-/** Writes it atomically (temporary file, sync, rename), readable by the owner only. */
-export async function writeState(folder: string, name: string, value: unknown): Promise<void> {
-  const temporary = join(folder, `.${name}.${randomUUID()}`);
-  const file = await open(temporary, 'wx', 0o600);
+/** One write of a file at a time, in the order in which they were asked for. */
+const writes = new KeyedQueue();
+
+/** Writes it as a whole; resolves once it is durable. */
+export function writeState(folder: string, name: string, value: unknown): Promise<void> {
+  const path = join(folder, name);
+  const text = JSON.stringify(value);
+  return writes.run(path, async () => (await replaceFile(path, text)).close());
+}
+
+/**
+ * Puts a new file in the place of `path`, all or nothing, readable by the owner only. It is open for further writing when
+ * this resolves, and durable.
+ */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<FileHandle> {
+  const temporary = `${path}.tmp`;
+  const file = await open(temporary, 'w', 0o600);
   try {
-    await file.writeFile(JSON.stringify(value));
+    await file.writeFile(content);
     await syncFile(file);
-  } finally {
+    await rename(temporary, path);
+  } catch (error) {
     await file.close();
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, join(folder, name));
+  await syncFolder(dirname(path));
+  return file;
+}
+
+/** Makes a rename or removal durable. Not every file system can sync a directory; then there is nothing to do. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  if (handle === undefined) return;
+  await syncFile(handle).catch(() => undefined);
+  await handle.close();
 }
 
 interface RecentOptions<Value> {
@@ -95,11 +120,9 @@ export class RecentEntries<Value> {
 
   #save(): void {
     const { folder, name, stored, what, log } = this.#options;
-    this.#saving = this.#saving
-      .then(() => writeState(folder, name, stored(this.#entries)))
-      .catch((error: unknown) => {
-        log.warn(`${what} could not be written: ${messageOf(error)}`);
-      });
+    this.#saving = writeState(folder, name, stored(this.#entries)).catch((error: unknown) => {
+      log.warn(`${what} could not be written: ${messageOf(error)}`);
+    });
   }
 }
 

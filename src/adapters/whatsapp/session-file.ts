@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncData, syncFile } from '../../base/files.ts';
+import { syncData } from '../../base/files.ts';
 import type { Logger } from '../../base/log.ts';
+import { replaceFile, syncFolder } from '../kit/state-file.ts';
 
 /** One value, set or (with null) removed. Values are JSON texts. */
 export interface SessionChange {
@@ -155,21 +156,11 @@ export class SessionFile {
     for (const [bucket, values] of this.#data)
       for (const [id, value] of values) lines.push(lineOf([{ bucket, id, value }]));
     const bytes = Buffer.from(lines.join(''));
-    const temporary = `${this.path}.tmp`;
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(bytes);
-      await syncFile(file);
-      await rename(temporary, this.path);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+    const file = await replaceFile(this.path, bytes);
     const old = this.#file;
     this.#file = file;
     this.#size = bytes.length;
     await old.close();
-    await syncFolder(dirname(this.path));
   }
 
   #apply(changes: readonly SessionChange[]): void {
@@ -256,12 +247,4 @@ function parseLine(line: string): SessionChange[] | undefined {
       value: value === null ? null : JSON.stringify(value),
     };
   });
-}
-
-/** Makes a rename or removal durable. Not every file system can sync a directory; then there is nothing to do. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  if (handle === undefined) return;
-  await syncFile(handle).catch(() => undefined);
-  await handle.close();
 }
