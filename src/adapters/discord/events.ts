@@ -75,7 +75,7 @@ export class EventTaker {
     }
     const { message } = reading;
     const { id: messageId, channel_id: channelId, guild_id: from } = message;
-    this.#take(laneOf(channelId), async () => {
+    this.#take(queueOf(channelId), async () => {
       const place = await channels.place(channelId, from, signal);
       return this.#withAround(message, place, this.#ownName(own, from), edited);
     })
@@ -110,7 +110,7 @@ export class EventTaker {
     const { channel_id: channelId, guild_id: from } = raw;
     if (from !== undefined && guildId !== undefined && from !== guildId) return;
     this.#options.intake
-      .take(laneOf(channelId), async () => {
+      .take(queueOf(channelId), async () => {
         const { chat } = await channels.place(channelId, from, signal);
         for (const id of raw.ids ?? (raw.id === undefined ? [] : [raw.id])) await deleted(chat, id);
         return undefined;
@@ -147,7 +147,7 @@ export class EventTaker {
     const refused = message === undefined ? undefined : refusal(message);
     if (refused !== undefined) {
       // Taken anyway: the operator sees who was refused.
-      const taking = this.#take(laneOf(channelId), () => reading);
+      const taking = this.#take(queueOf(channelId), () => reading);
       await this.#reply(interaction, {
         type: REPLY,
         data: { content: refused, flags: EPHEMERAL, allowed_mentions: { parse: [] } },
@@ -157,7 +157,7 @@ export class EventTaker {
     }
     // Known before the message is taken: its answer may come at once.
     if (command) interactions.add(interaction, channelId);
-    const taking = this.#take(laneOf(channelId), () => reading);
+    const taking = this.#take(queueOf(channelId), () => reading);
     await within(taking, DEFER_BY_MS - (performance.now() - startedAt), signal);
     // Where it is not known yet who may speak, only the person themselves sees that the bot is working.
     const hidden = message === undefined ? { data: { flags: EPHEMERAL } } : {};
@@ -187,7 +187,7 @@ export class EventTaker {
 }
 
 /** Order is kept within a channel; to which chat it belongs is found out only when its turn comes. */
-function laneOf(channelId: string): ChatRef {
+function queueOf(channelId: string): ChatRef {
   return { platform: 'discord', accountId: 'default', chatId: channelId };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { DeliveryError } from '../../base/errors.ts';
 import type { LogFields, Logger } from '../../base/log.ts';
 import type {
@@ -113,7 +114,7 @@ export function runAdapter<L extends Link>(definition: AdapterDefinition<L>): Ad
       },
     }),
     check: (signal, stateDir) => check(signal, stateDir, running?.link),
-    ...(forget === undefined ? {} : { forget }),
+    ...defined({ forget }),
   };
 }
 

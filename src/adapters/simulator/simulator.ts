@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { DeliveryError } from '../../base/errors.ts';
 import type {
   Adapter,
@@ -239,7 +240,7 @@ class SimulatorAdapter implements Adapter {
         ...(group !== undefined && this.platform === 'discord' ? { threadId: '12' } : {}),
       },
       chatKind: group === undefined ? 'dm' : 'group',
-      ...(group === undefined ? {} : { chatName: group.name }),
+      ...defined({ chatName: group?.name }),
       sender: { id: person.id, name: person.name },
       text: line,
       messageId: `in-${this.#count}`,

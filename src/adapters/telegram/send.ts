@@ -8,8 +8,14 @@ import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { type ChatRef, chatKey } from '../../gateway/model.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { LruMap } from '../kit/state-file.ts';
-import { type BotClient, TelegramFailure } from './client.ts';
-import { asCaption, keyboardOf, type MarkedCaption, markedText } from './markup.ts';
+import {
+  asCaption,
+  type BotClient,
+  keyboardOf,
+  type MarkedCaption,
+  markedText,
+  TelegramFailure,
+} from './client.ts';
 import type { Migrations } from './updates.ts';
 
 /** Descriptions of the Bot API for chats and topics that take no message anymore. */

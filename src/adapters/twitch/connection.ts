@@ -7,18 +7,18 @@ import type { InboundMessage } from '../../gateway/model.ts';
 import { Intake } from '../kit/intake.ts';
 import { HealthTracker, ParkedError, Pulse, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import type { Tokens } from './api.ts';
-import { Helix } from './api.ts';
-import { ChatClient } from './chat-client.ts';
-import { type IrcLine, loginRefusal, readMessage } from './receive.ts';
-import { RateWindow, type TwitchOutbound } from './send.ts';
 import {
   channelName,
   chatUrlOf,
   eventSubUrlOf,
+  Helix,
   NAME,
   type TwitchSettings,
   type TwitchTiming,
-} from './settings.ts';
+} from './api.ts';
+import { ChatClient } from './chat-client.ts';
+import { type IrcLine, loginRefusal, readMessage } from './receive.ts';
+import { RateWindow, type TwitchOutbound } from './send.ts';
 import { type KnownStreams, type StreamNews, StreamWatch } from './streams.ts';
 
 interface ChatSessionOptions {

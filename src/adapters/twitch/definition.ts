@@ -5,12 +5,19 @@ import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gat
 import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
 import { DIRECT } from '../kit/way.ts';
 import { formatPlain } from '../text/platforms.ts';
-import { bare, Tokens } from './api.ts';
+import {
+  authUrlOf,
+  bare,
+  channelName,
+  Tokens,
+  TWITCH_TIMING,
+  type TwitchSettings,
+  type TwitchTiming,
+} from './api.ts';
 import { TwitchConnection } from './connection.ts';
 import { TwitchOutbound } from './send.ts';
-import { authUrlOf, channelName, TWITCH_TIMING, type TwitchSettings, type TwitchTiming } from './settings.ts';
 
-export type { TwitchSettings, TwitchTiming } from './settings.ts';
+export type { TwitchSettings, TwitchTiming } from './api.ts';
 
 const CAPABILITIES: Capabilities = {
   edit: false,

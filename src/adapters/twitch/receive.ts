@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { DeliveryError, type DeliveryFailure } from '../../base/errors.ts';
 import type { InboundMessage, ReferredMessage } from '../../gateway/model.ts';
-import { channelName } from './settings.ts';
+import { channelName } from './api.ts';
 
 /** One line of the chat server. Tag values are the server's own text: ids stay what they are. */
 export interface IrcLine {

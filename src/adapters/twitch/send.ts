@@ -5,8 +5,8 @@ import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { checkGate } from '../../gateway/send/send-queue.ts';
 import { LruMap } from '../kit/state-file.ts';
 import { pause } from '../kit/supervisor.ts';
+import { channelName, type TwitchTiming } from './api.ts';
 import { deliveryErrorOf, type IrcLine } from './receive.ts';
-import { channelName, type TwitchTiming } from './settings.ts';
 
 /**
  * Never more than so many messages in any window of time. Twitch punishes an excess with half an hour of silence, so

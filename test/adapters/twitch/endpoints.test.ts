@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { chatUrlOf, eventSubUrlOf, TWITCH } from '../../../src/adapters/twitch/api.ts';
 import type { TwitchSettings } from '../../../src/adapters/twitch/definition.ts';
-import { chatUrlOf, eventSubUrlOf, TWITCH } from '../../../src/adapters/twitch/settings.ts';
 
 const settings = (more: Partial<TwitchSettings>): TwitchSettings => ({
   username: 'b',
