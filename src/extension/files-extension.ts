@@ -3,8 +3,8 @@
  * session ready before pi opens it, and sends everything that pi writes to it to the gateway.
  */
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
+import { FILES_TITLE, readFilesReply, writeFiles } from '../agents/files/carrier.ts';
 import { type AskGateway, Follower, makeReady } from '../agents/files/follower.ts';
-import { FILES_TITLE, readFilesReply, writeFiles } from '../agents/files/wire.ts';
 
 /** A gateway that is there answers within milliseconds; pi does not end while it waits. */
 const ANSWER_MS = 20_000;

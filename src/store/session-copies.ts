@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { KeyedQueue } from '../base/async.ts';
 import { systemCode } from '../base/errors.ts';
 import { openRegular, syncData, syncFile } from '../base/files.ts';
 
@@ -83,7 +84,8 @@ export class SessionCopies {
   readonly #elsewhere: CopiesElsewhere | undefined;
   readonly #parts = new Map<string, { readonly whole: string; size: number }>();
   readonly #claims = new Map<string, CopyClaim>();
-  readonly #work = new Map<string, Promise<unknown>>();
+  /** Everything about one copy happens in order. */
+  readonly #work = new KeyedQueue();
 
   constructor(directory: string, limit: number, elsewhere?: CopiesElsewhere) {
     this.#directory = directory;
@@ -113,7 +115,7 @@ export class SessionCopies {
 
   /** How long the copy is, and the hash of it. A copy that the gateway has written itself is made durable by this. */
   facts(name: string): Promise<CopyFacts> {
-    return this.#inTurn(name, () => this.#facts(name));
+    return this.#work.run(name, () => this.#facts(name));
   }
 
   async read(name: string, from: number, length: number): Promise<Buffer> {
@@ -129,7 +131,7 @@ export class SessionCopies {
 
   /** Resolves when the piece is durable, or with why it is not taken. Never rejects. */
   put(claim: CopyClaim, chunk: FileChunk): Promise<ChunkTaken> {
-    return this.#inTurn(chunk.name, async () => {
+    return this.#work.run(chunk.name, async () => {
       if (this.#claims.get(chunk.name) !== claim) return { refused: 'late' };
       try {
         return await this.#put(chunk);
@@ -191,21 +193,6 @@ export class SessionCopies {
     await rename(next, path);
     await syncDirectory(this.#directory);
     return { size: end };
-  }
-
-  /** Everything about one copy happens in order. */
-  #inTurn<T>(name: string, job: () => Promise<T>): Promise<T> {
-    const before = this.#work.get(name) ?? Promise.resolve();
-    const work = before.then(job, job);
-    const settled = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#work.set(name, settled);
-    void settled.then(() => {
-      if (this.#work.get(name) === settled) this.#work.delete(name);
-    });
-    return work;
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AgentBackend, type CreateAgentOptions, createAgent } from '../../src/agents/create.ts';
-import { longAnswer, parseScript } from '../../src/agents/scripted/scripted.ts';
+import { longAnswer, parseScript } from '../../src/agents/scripted/script.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Agent, ConversationSpec } from '../../src/gateway/agent/agent.ts';
 import { bundledPi, type PiPackage } from '../../src/gateway/agent/pi-command.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAgent } from '../../src/agents/create.ts';
-import { parseScript } from '../../src/agents/scripted/scripted.ts';
+import { parseScript } from '../../src/agents/scripted/script.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Agent, Conversation } from '../../src/gateway/agent/agent.ts';
 import type { AgentAnswer, AgentQuestion } from '../../src/gateway/agent/question.ts';

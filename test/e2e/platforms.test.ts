@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { createScriptedAgent, longAnswer } from '../../src/agents/scripted/scripted.ts';
+import { longAnswer } from '../../src/agents/scripted/script.ts';
+import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
 import { type ChatRef, PLATFORMS } from '../../src/gateway/model.ts';
 import type { ContractPeer } from '../adapters/contract/peer.ts';

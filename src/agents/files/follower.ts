@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type CopyFacts, sha256 } from '../../store/session-copies.ts';
-import { CHUNK_BYTES, type FilesReply, type FilesRequest, type WantedFile } from './wire.ts';
+import { CHUNK_BYTES, type FilesReply, type FilesRequest, type WantedFile } from './carrier.ts';
 
 /** Resolves with the answer of the gateway; undefined: there is none. */
 export type AskGateway = (request: FilesRequest) => Promise<FilesReply | undefined>;

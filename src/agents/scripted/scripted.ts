@@ -1,5 +1,4 @@
 import { pause } from '../../base/async.ts';
-import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/text.ts';
 import type {
@@ -20,84 +19,7 @@ import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/agent-input.ts';
 import { classifyCall } from '../approval/approval.ts';
-import { metered, tokensOf } from './metered.ts';
-
-/** What a text asks of the scripted agent, in the order in which it asks. */
-type Directive =
-  | { readonly type: 'sleep'; readonly ms: number }
-  | { readonly type: 'long'; readonly length: number }
-  /** `command` is the argument of a tool that runs commands. */
-  | { readonly type: 'tool'; readonly name: string; readonly command?: string }
-  | {
-      readonly type: 'ask';
-      readonly kind: 'select' | 'confirm' | 'input' | 'editor';
-      readonly title: string;
-      /** For `select`. */
-      readonly options: readonly string[];
-    }
-  | { readonly type: 'progress'; readonly percent: number; readonly message: string }
-  | { readonly type: 'fail' }
-  | { readonly type: 'crash' }
-  | { readonly type: 'hang' };
-
-interface Script {
-  /** The text without its directives. */
-  readonly text: string;
-  readonly directives: readonly Directive[];
-}
-
-const DIRECTIVE =
-  /\[(?:(sleep|long) (\d{1,9})|tool ([\w.-]+)(?: ([^\]]*))?|ask (select|confirm|input|editor) ([^\]]*)|progress (\d{1,3})(?: ([^\]]*))?|(fail|crash|hang))\]\s?/g;
-
-/** Reads the directives out of a text. Brackets that are no directive stay as they are. */
-export function parseScript(source: string): Script {
-  if (!source.includes('[')) return { text: source, directives: [] };
-  const directives: Directive[] = [];
-  const text = source.replace(DIRECTIVE, (...match): string => {
-    const [, timed, amount, tool, command, kind, question, percent, message, end] = match;
-    if (timed === 'sleep') directives.push({ type: 'sleep', ms: Number(amount) });
-    else if (timed === 'long') directives.push({ type: 'long', length: Number(amount) });
-    else if (tool !== undefined) directives.push({ type: 'tool', name: tool, ...defined({ command }) });
-    else if (kind !== undefined) {
-      const [title = '', ...options] = String(question)
-        .split('|')
-        .map((each) => each.trim());
-      directives.push({ type: 'ask', kind, title, options });
-    } else if (percent !== undefined)
-      directives.push({ type: 'progress', percent: Math.min(100, Number(percent)), message: message ?? '' });
-    else directives.push({ type: end });
-    return '';
-  });
-  return { text: directives.length === 0 ? source : text.trim(), directives };
-}
-
-const BLOCKS = [
-  'The quick brown fox jumps over the lazy dog, again and again, until the paragraph is long enough to wrap.\n\n',
-  '```ts\nfor (const word of words) {\n  console.log(word); // 你好\n}\n```\n\n',
-  'Emoji of every width: 🎉 👩‍👩‍👧‍👦 🇪🇺 ✅, and a list:\n\n- first\n- second\n- third\n\n',
-];
-const TAIL = 'word ';
-
-/**
- * An answer of exactly `length` UTF-16 units: the opening, then paragraphs, code and emoji as whole blocks, then
- * plain words. The opening is cut when it alone is longer.
- */
-export function longAnswer(opening: string, length: number): string {
-  let answer = `${opening}\n\n`;
-  if (answer.length > length) return opening.slice(0, length).toWellFormed().padEnd(length, '.');
-  for (let i = 0; ; i++) {
-    const block = BLOCKS[i % BLOCKS.length] ?? '';
-    if (answer.length + block.length > length) break;
-    answer += block;
-  }
-  const rest = length - answer.length;
-  return answer + TAIL.repeat(Math.ceil(rest / TAIL.length)).slice(0, rest);
-}
-
-/** The pieces in which a text is streamed: each word with the space behind it. */
-function wordsOf(text: string): string[] {
-  return text.match(/\s*\S+\s*/g) ?? (text === '' ? [] : [text]);
-}
+import { type Directive, longAnswer, metered, parseScript, tokensOf, wordsOf } from './script.ts';
 
 type AskDirective = Extract<Directive, { type: 'ask' }>;
 type ToolDirective = Extract<Directive, { type: 'tool' }>;

@@ -12,14 +12,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Follower, makeReady } from '../../../src/agents/files/follower.ts';
 import {
   type FilesReply,
   type FilesRequest,
   readFilesReply,
   readFilesRequest,
   writeFiles,
-} from '../../../src/agents/files/wire.ts';
+} from '../../../src/agents/files/carrier.ts';
+import { Follower, makeReady } from '../../../src/agents/files/follower.ts';
 import {
   type CopyClaim,
   type FileChunk,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { metered } from '../../../src/agents/scripted/metered.ts';
+import { metered } from '../../../src/agents/scripted/script.ts';
 import type { ReserveCall } from '../../../src/gateway/agent/agent.ts';
 
 it('settles what it has reserved, whatever way the answer ends', async () => {
