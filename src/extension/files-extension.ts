@@ -22,6 +22,7 @@ export default function filesExtension(pi: ExtensionAPI): void {
       void follower.begin();
     }
   });
+  pi.on('session_shutdown', () => follower?.end());
   const copy = async (): Promise<void> => follower?.sync();
   // Before the model has seen the message, and before a tool runs: what is not copied has not happened.
   pi.on('before_provider_request', copy);

@@ -100,6 +100,11 @@ export class Follower {
     return this.#inTurn(() => this.#sync());
   }
 
+  /** The session is closed. A copy that was made for a question next to it is of no more use. */
+  end(): void {
+    if (this.#name.startsWith('aside-')) rmSync(this.#file, { force: true });
+  }
+
   #inTurn(job: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(job).catch(() => undefined);
     return this.#work;

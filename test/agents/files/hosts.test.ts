@@ -10,7 +10,7 @@ import type { Agent, Conversation, TurnEnd } from '../../../src/gateway/agent/ag
 import { SessionCopies } from '../../../src/store/session-copies.ts';
 import { newerPi, piCommand } from '../contract.ts';
 import { type ModelServer, startModelServer } from '../model-server.ts';
-import { startTurn } from '../turns.ts';
+import { inputOf, startTurn } from '../turns.ts';
 
 const SOURCE = join(import.meta.dirname, '../../../src/extension/files-extension.ts');
 let folder: string;
@@ -95,6 +95,14 @@ it('gives a host back what it lost, takes a turn back, and says once what the ne
   expect(asked()).toEqual(['one', 'four']);
   expect(warned).toEqual([]);
 
+  // A question next to it knows the conversation, and leaves nothing on the host.
+  const aside = await talk.aside?.(inputOf('by the way'), () => {}, new AbortController().signal);
+  expect(aside).toMatchObject({ status: 'answered' });
+  expect(asked()).toEqual(['one', 'four', 'by the way']);
+  const asides = (): string[] =>
+    [...namesIn(sessionsOf('a')), ...namesIn(ours())].filter((name) => name.startsWith('aside-'));
+  await expect.poll(asides, { timeout: 20_000 }).toEqual([]);
+
   // The gateway cannot write the copy: the turn goes on.
   renameSync(branch, `${branch}.kept`);
   mkdirSync(branch);
@@ -121,5 +129,5 @@ it('looks whether a host can take a session file, and leaves none of that look',
   const found = await (await start(pool)).check(new AbortController().signal);
   expect(found.detail).toContain('1 of 2 hosts answer');
   expect(found.hint).toMatch(/^b: The session file could not be brought to the host \(ENOTDIR/);
-  await expect.poll(() => [...namesIn(sessionsOf('a')), ...namesIn(ours())]).toEqual([]);
+  await expect.poll(() => [...namesIn(sessionsOf('a')), ...namesIn(ours())], { timeout: 20_000 }).toEqual([]);
 });
