@@ -3,8 +3,7 @@
  * own.
  */
 import { randomUUID } from 'node:crypto';
-import type { SerialQueue } from '../../base/async.ts';
-import { type Clock, LONGEST_TIMER_MS } from '../../base/async.ts';
+import { type Clock, LONGEST_TIMER_MS, type SerialQueue } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { idFault } from '../chat.ts';
 import type { PairingLimits } from '../config/section-schemas.ts';
