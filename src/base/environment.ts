@@ -1,8 +1,5 @@
-/** The environment of processes that this one starts, and the memory that this one keeps. */
-
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 
 /** What was found for a directory: asked once, since every agent process needs it. */
 const known = new Map<string, boolean>();
@@ -49,29 +46,4 @@ export const MARK = 'PI_GATEWAY_AGENT_MARK';
 export function agentEnvironment(base: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
   const kept = Object.entries(base).filter(([name]) => !OWN_SECRET.test(name));
   return { ...Object.fromEntries(kept), ...compileCacheVariables(base), [HOSTED]: '1', [MARK]: mark };
-}
-
-/** Resident memory from which on less of it is worth some processor time, and below which it is not anymore. */
-const SPARE = { above: 150, below: 120 } as const;
-const LOOK_EVERY_MS = 5_000;
-
-/**
- * V8 spends memory freely where a machine has much of it: under load the young generation alone takes 100 MB, and
- * buffers wait long for their collection. Above a limit it is told to prefer a small heap (about a third more processor
- * time a message, and a third of the garbage), below it speed. Answers how to end that.
- */
-export function spareMemory(residentMb = (): number => process.memoryUsage.rss() / 1024 ** 2): () => void {
-  let sparing = false;
-  const look = (): void => {
-    const mb = residentMb();
-    if (sparing ? mb >= SPARE.below : mb <= SPARE.above) return;
-    sparing = !sparing;
-    setFlagsFromString(sparing ? '--optimize-for-size' : '--no-optimize-for-size');
-  };
-  const timer = setInterval(look, LOOK_EVERY_MS);
-  timer.unref();
-  return () => {
-    clearInterval(timer);
-    if (sparing) setFlagsFromString('--no-optimize-for-size');
-  };
 }

@@ -3,8 +3,8 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { defined } from '../base/defined.ts';
-import { spareMemory } from '../base/environment.ts';
 import { GatewayError, LeaderError } from '../base/errors.ts';
+import { spareMemory } from '../base/memory.ts';
 import { isRunning } from '../base/processes.ts';
 import { closest } from '../base/text.ts';
 import { type LoadedConfig, loadConfig } from '../gateway/config/load.ts';

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { spareMemory } from '../../src/base/environment.ts';
+import { spareMemory } from '../../src/base/memory.ts';
 
 vi.mock('node:v8', () => ({ setFlagsFromString: vi.fn() }));
 
