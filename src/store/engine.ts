@@ -1,6 +1,7 @@
-import type { BindParams, Database as SqlJsDatabase, SqlJsStatic, Statement } from 'sql.js';
+import type { BindParams, Database as SqlJsDatabase, Statement } from 'sql.js';
 import { GatewayError } from '../base/errors.ts';
 import type { FrozenPages, PagedFile } from './paged-file.ts';
+import { sqlJs } from './sqlite.ts';
 
 /**
  * A value in a row or a parameter. Declare columns for numbers as INTEGER or REAL: whole numbers beyond 32 bits travel
@@ -88,14 +89,7 @@ export function checkedParams(params: readonly SqlValue[]): SqlValue[] {
 /** Enough for every statement of the program; beyond it someone builds SQL from values, and old ones go. */
 const MAX_PREPARED = 400;
 
-let loading: Promise<SqlJsStatic> | undefined;
 let blank: Promise<Uint8Array> | undefined;
-
-/** One WebAssembly instance a thread; it keeps no data of its own between databases. */
-async function sqlJs(): Promise<SqlJsStatic> {
-  loading ??= import('sql.js').then((module) => module.default());
-  return loading;
-}
 
 /** sql.js throws plain strings for some misuse; callers get errors. */
 function asError(thrown: unknown): Error {
