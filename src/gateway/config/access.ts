@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { closest } from '../../base/text.ts';
+import { storageFailure } from '../../store/disk.ts';
 import { PLATFORMS, type Platform } from '../model.ts';
 import type { ConfigKind, ConfigValue } from '../operator/operator.ts';
 import { machineZone } from '../time-zone.ts';
@@ -240,7 +241,7 @@ export class ConfigAccess {
    */
   async set(key: string, value: unknown): Promise<string> {
     const changes = changesOf(key, value);
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    this.#storing(() => mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 }));
     const { default: Conf } = await import('conf');
     const file = new Conf({
       cwd: dirname(this.#path),
@@ -253,8 +254,19 @@ export class ConfigAccess {
     for (const [name, changed] of changes) assign(next, name.split('.'), changed);
     const { config } = checkConfig(next, this.#path);
     await this.#check(config, this.#path);
-    file.store = next;
+    this.#storing(() => {
+      file.store = next;
+    });
     return `${key} is stored${this.#stored(key) ? '' : '; it takes effect after a restart'}`;
+  }
+
+  /** What the disk refuses is no defect of the program: it is said with its cause and what to do. */
+  #storing(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw storageFailure(error, dirname(this.#path));
+    }
   }
 }
 

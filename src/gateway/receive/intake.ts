@@ -189,16 +189,16 @@ export class Intake {
   async #full(message: InboundMessage): Promise<void> {
     const { refused, maxWaiting } = this.#deps;
     refused(message, 'queue_full', 'too many messages are queued in this session');
-    await this.#refuse(message, say('receive.full', { n: maxWaiting }));
+    await this.#refuse(message, say('receive.full', { n: maxWaiting }), 'queue_full');
   }
 
-  async #refuse(message: InboundMessage, text: ChatText): Promise<void> {
+  async #refuse(message: InboundMessage, text: ChatText, code = 'refused'): Promise<void> {
     const { outbox } = this.#deps;
     await outbox.post({
       chat: message.chat,
       meta: {
         kind: 'outcome',
-        code: 'refused',
+        code,
         ...defined({ promptId: message.promptId }),
       },
       parts: outbox.format(message.chat, text, message.sender),

@@ -299,15 +299,17 @@ export class Receiver {
         return this.#pairing.wrote(message);
       case 'refuse':
         this.#refused(message, admission.code, admission.reason);
-        if (admission.notice !== undefined) this.#tell(message, admission.notice);
-        else if (message.promptId !== undefined) this.#tell(message, refusedPrompt(admission.code));
+        if (admission.notice !== undefined) this.#tell(message, admission.notice, clientCode(admission.code));
+        else if (message.promptId !== undefined)
+          this.#tell(message, refusedPrompt(admission.code), clientCode(admission.code));
         else await this.#unanswered(message);
         return;
       case 'ignore':
         if (admission.code === 'not_mentioned') this.#groups.passedOver(message, clock());
         else if (admission.code !== 'own_message' && admission.code !== 'for_another_bot')
           this.#refused(message, admission.code, admission.reason);
-        if (message.promptId !== undefined) return this.#tell(message, refusedPrompt(admission.code));
+        if (message.promptId !== undefined)
+          return this.#tell(message, refusedPrompt(admission.code), clientCode(admission.code));
         return this.#unanswered(message);
     }
   }
@@ -320,7 +322,7 @@ export class Receiver {
     if (!known.sameText) throw duplicateId('with another text');
     const admission = this.judge(message);
     if (admission.decision === 'refuse' || admission.decision === 'ignore')
-      return this.#tell(message, refusedPrompt(admission.code));
+      return this.#tell(message, refusedPrompt(admission.code), clientCode(admission.code));
     if (known.outcome !== undefined) {
       if (!(await outbox.repeat(known.outcome))) throw duplicateId('its outcome is no longer kept');
     } else if (admission.decision === 'pair') await this.#pairing.wrote(message);
@@ -354,8 +356,8 @@ export class Receiver {
   }
 
   /** A sentence for a refused sender. Not stored: nothing was accepted. */
-  #tell(message: InboundMessage, text: ChatText): void {
-    sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code: 'refused' });
+  #tell(message: InboundMessage, text: ChatText, code = 'refused'): void {
+    sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code });
   }
 
   #refused(message: InboundMessage, code: string, reason: string): void {
@@ -381,6 +383,11 @@ function isKept({ chatKind, text }: InboundMessage, code: string): boolean {
 /** A program gets an outcome for each of its prompts. */
 function refusedPrompt(code: string): ChatText {
   return code === 'rate_limited' ? say('access.rateLimited') : say('access.notHere');
+}
+
+/** A program may send the prompt again after a rate limit; why else it was refused is the operator's to know. */
+function clientCode(code: string): string {
+  return code === 'rate_limited' ? code : 'refused';
 }
 
 /** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */

@@ -43,6 +43,19 @@ describe('a section of the configuration', () => {
       hint: expect.stringContaining('Did you mean platforms.telegram.token?'),
     });
   });
+
+  it('that the disk refuses is said with its cause and what to do: the directory or the file', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    // No one can make a file in /proc: a disk that is read-only, for a test that may run as root.
+    for (const directory of [join(folder, 'file'), '/proc'])
+      await expect(
+        new ConfigAccess(join(directory, 'config.json')).set('language', 'de'),
+      ).rejects.toMatchObject({
+        code: 'storage_failed',
+        message: expect.stringContaining(`in ${directory}: `),
+        hint: expect.stringContaining('Check the disk'),
+      });
+  });
 });
 
 describe('secrets', () => {

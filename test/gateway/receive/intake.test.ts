@@ -231,7 +231,7 @@ describe('too many messages', () => {
     for (const text of ['one', 'two', 'three']) await rig.say(`/queue ${text}`, { promptId: text });
     await rig.pass(100);
     expect(rig.texts()).toEqual(['There are already 2 messages waiting here. Wait for an answer, or /stop.']);
-    expect(rig.world.shown()[0]?.request.meta).toMatchObject({ code: 'refused', promptId: 'three' });
+    expect(rig.world.shown()[0]?.request.meta).toMatchObject({ code: 'queue_full', promptId: 'three' });
     expect(refusals()).toEqual(['queue_full']);
     expect(rig.gateway.conversations.views()[0]?.waiting).toBe(2);
   });
@@ -247,6 +247,12 @@ describe('too many messages', () => {
       'You said: m1',
       "You're sending messages too fast. Please wait a minute.",
     ]);
+    for (const id of ['p6', 'p7']) await rig.say(`m of ${id}`, { promptId: id });
+    await rig.pass(100);
+    const told = rig.world.shown().map(({ request }) => request.meta);
+    // The first notice of the window is spent: a program still gets an outcome that it can act on.
+    for (const promptId of ['p6', 'p7'])
+      expect(told).toContainEqual({ kind: 'outcome', code: 'rate_limited', promptId });
     await rig.say('other', { from: 'bob' });
     await rig.pass(61_000);
     await rig.say('again');
