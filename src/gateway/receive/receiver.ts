@@ -299,9 +299,9 @@ export class Receiver {
         return this.#pairing.wrote(message);
       case 'refuse':
         this.#refused(message, admission.code, admission.reason);
-        if (admission.notice !== undefined) this.#tell(message, admission.notice, clientCode(admission.code));
+        if (admission.notice !== undefined) this.#tell(message, admission.notice, admission.code);
         else if (message.promptId !== undefined)
-          this.#tell(message, refusedPrompt(admission.code), clientCode(admission.code));
+          this.#tell(message, refusedPrompt(admission.code), admission.code);
         else await this.#unanswered(message);
         return;
       case 'ignore':
@@ -309,7 +309,7 @@ export class Receiver {
         else if (admission.code !== 'own_message' && admission.code !== 'for_another_bot')
           this.#refused(message, admission.code, admission.reason);
         if (message.promptId !== undefined)
-          return this.#tell(message, refusedPrompt(admission.code), clientCode(admission.code));
+          return this.#tell(message, refusedPrompt(admission.code), admission.code);
         return this.#unanswered(message);
     }
   }
@@ -322,7 +322,7 @@ export class Receiver {
     if (!known.sameText) throw duplicateId('with another text');
     const admission = this.judge(message);
     if (admission.decision === 'refuse' || admission.decision === 'ignore')
-      return this.#tell(message, refusedPrompt(admission.code), clientCode(admission.code));
+      return this.#tell(message, refusedPrompt(admission.code), admission.code);
     if (known.outcome !== undefined) {
       if (!(await outbox.repeat(known.outcome))) throw duplicateId('its outcome is no longer kept');
     } else if (admission.decision === 'pair') await this.#pairing.wrote(message);
@@ -355,8 +355,9 @@ export class Receiver {
       this.#tell(message, say('receive.diskFull'));
   }
 
-  /** A sentence for a refused sender. Not stored: nothing was accepted. */
-  #tell(message: InboundMessage, text: ChatText, code = 'refused'): void {
+  /** A sentence for a refused sender. Not stored: nothing was accepted. Of the reasons a program learns only the limit. */
+  #tell(message: InboundMessage, text: ChatText, why = ''): void {
+    const code = why === 'rate_limited' ? why : 'refused';
     sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code });
   }
 
@@ -383,11 +384,6 @@ function isKept({ chatKind, text }: InboundMessage, code: string): boolean {
 /** A program gets an outcome for each of its prompts. */
 function refusedPrompt(code: string): ChatText {
   return code === 'rate_limited' ? say('access.rateLimited') : say('access.notHere');
-}
-
-/** A program may send the prompt again after a rate limit; why else it was refused is the operator's to know. */
-function clientCode(code: string): string {
-  return code === 'rate_limited' ? code : 'refused';
 }
 
 /** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */
