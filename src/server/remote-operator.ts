@@ -22,6 +22,7 @@ import {
   type LinkAddress,
   LinkConnection,
   type LinkHandlers,
+  type LinkLogin,
   type LinkTimes,
   linkAddress,
 } from './link-connection.ts';
@@ -55,6 +56,8 @@ export interface ConnectOptions {
 }
 
 const CLOSE_MS = 2_000;
+/** For each of several addresses, before each gets the full time. */
+const FIRST_TRY_MS = 2_000;
 /** After "no" the next attempt waits longer: ten invalid tokens a minute would lock this address out. */
 const REFUSED_MS = 30_000;
 
@@ -130,31 +133,51 @@ class RemoteOperator implements Operator {
     this.#pending = new PendingAnswers(options.answerMs ?? 60_000);
   }
 
-  /** Tries every address once, beginning with the one that answered last; rejects with the last reason. */
+  /**
+   * Tries every address, beginning with the one that answered last; rejects with the last reason. Of several, one that is
+   * silent (frozen, behind a cut network) does not keep the others waiting: all get a short time first, then the full one.
+   */
   async connect(): Promise<void> {
     const token = typeof this.#token === 'function' ? await this.#token(this.#refused) : this.#token;
-    const login = { token, surface: this.#surface };
+    const { connectMs } = this.#times;
+    const times = this.#addresses.length > 1 ? [Math.min(FIRST_TRY_MS, connectMs), connectMs] : [connectMs];
+    let failed: { readonly reason: unknown; readonly silent: boolean } | undefined;
+    for (const ms of times) {
+      failed = await this.#tryAll({ token, surface: this.#surface }, { ...this.#times, connectMs: ms });
+      if (failed === undefined) return;
+      if (!failed.silent) break;
+    }
+    this.#refused = isRefusal(failed?.reason);
+    throw failed?.reason;
+  }
+
+  /** Answers nothing after a success, else the most telling reason, and whether an address did not answer at all. */
+  async #tryAll(
+    login: LinkLogin,
+    times: LinkTimes,
+  ): Promise<{ readonly reason: unknown; readonly silent: boolean } | undefined> {
     const count = this.#addresses.length;
     let last: unknown;
+    let silent = false;
     for (let step = 0; step < count && !this.#ending.signal.aborted; step += 1) {
       const at = (this.#at + step) % count;
       const address = this.#addresses[at];
       if (address === undefined) continue;
       try {
-        const connection = await LinkConnection.open(address, login, this.#handlers(), this.#times);
+        const connection = await LinkConnection.open(address, login, this.#handlers(), times);
         if (this.#ending.signal.aborted) await connection.close(CLOSE_MS);
         else this.#connection = connection;
         this.#at = at;
         this.#refused = false;
         this.#waiting = undefined;
-        return;
+        return undefined;
       } catch (error) {
+        silent ||= isCode(error, 'gateway_unreachable');
         // What one address refuses is more to the point than that another is silent.
         if (last === undefined || isRefusal(error) || !isRefusal(last)) last = error;
       }
     }
-    this.#refused = isRefusal(last);
-    throw last;
+    return { reason: last, silent };
   }
 
   /** Connects as soon as the gateway answers. */

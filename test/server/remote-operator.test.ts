@@ -290,6 +290,20 @@ describe('a gateway that is down, or has moved', () => {
 });
 
 describe('attaching', () => {
+  it('to the one of several addresses that answers does not wait for one that is frozen', async () => {
+    const frozen = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    onTestFinished(() => void frozen.close());
+    await new Promise((resolve) => frozen.on('listening', resolve));
+    const address = frozen.address();
+    const first = typeof address === 'object' && address !== null ? address.port : 0;
+    const { port } = await startServer();
+    const operator = await connectFirst([`127.0.0.1:${first}`, `127.0.0.1:${port}`], OPERATOR_TOKEN, {
+      connectMs: 600_000,
+    });
+    onTestFinished(() => operator.close());
+    expect(operator.link()).toMatchObject({ connected: true, url: `ws://127.0.0.1:${port}/operator` });
+  });
+
   it('with a wrong token fails with the reason', async () => {
     const { port } = await startServer();
     await expect(attach(port, 'wrong')).rejects.toMatchObject({ code: 'gateway_not_proven', status: 401 });
