@@ -365,6 +365,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       events,
       logs,
       redactor,
+      dropCopies: (stems) => hold.dropSessions(stems),
       clock: systemClock,
       version: VERSION,
       demo: options.demo ?? false,

@@ -100,6 +100,11 @@ export class StoreHold {
     return await this.#cluster?.keepSessions(directory);
   }
 
+  /** Removes the copies of these sessions from where {@link keepSessions} writes them. */
+  async dropSessions(stems: Iterable<string>): Promise<void> {
+    await this.#cluster?.dropSessions(stems);
+  }
+
   /** The adapter, which sends nothing while this process may not. */
   gate(adapter: Adapter): Adapter {
     return this.#cluster === undefined

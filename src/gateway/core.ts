@@ -35,6 +35,8 @@ export interface GatewayDeps {
   readonly logs: LogHub;
   /** Keeps rejected messages over restarts. */
   readonly refusalFile?: LineFile<RefusalView> | undefined;
+  /** Removes the copies of these sessions that are kept outside of the data directory. */
+  readonly dropCopies?: (stems: Iterable<string>) => Promise<void>;
   readonly redactor: Redactor;
   readonly clock: Clock;
   readonly version: string;

@@ -96,6 +96,7 @@ export class Gateway {
       decisions: parts.cores.decisions,
       logs: deps.logs,
       backups: this.backups,
+      ...defined({ dropCopies: deps.dropCopies }),
       forgetRefusals: (concerns) => this.#forgetRefusals(concerns),
     });
     const kept = deps.clock() - RETENTION.settledMs;

@@ -214,7 +214,7 @@ export class Maintenance {
       (name) => name.startsWith(`${sessionStem(path)}.m`) && sessionStem(name) === sessionStem(path),
     );
     const files = [path, ...copies.map((name) => join(folder.agentSessions, name))];
-    for (const each of files.flatMap((file) => [file, markPath(file)]))
+    for (const each of files.flatMap((file) => [file, `${file}.part`, markPath(file)]))
       await rm(each, { force: true }).catch((error: unknown) =>
         log.warn('the session file of an old session could not be removed', { error: messageOf(error) }),
       );

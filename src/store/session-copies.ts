@@ -217,7 +217,9 @@ async function sizeOf(path: string): Promise<number | undefined> {
 async function write(path: string, from: number, data: Buffer): Promise<void> {
   const handle = await open(path, from === 0 ? 'w' : 'r+', 0o600);
   try {
-    await handle.write(data, 0, data.length, from);
+    // A disk that becomes full takes the beginning of a piece, and says nothing.
+    for (let done = 0; done < data.length; )
+      done += (await handle.write(data, done, data.length - done, from + done)).bytesWritten;
     await (from === 0 ? syncFile(handle) : syncData(handle));
   } catch (error) {
     await truncate(path, from).catch(() => undefined);

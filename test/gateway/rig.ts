@@ -78,6 +78,8 @@ export class Rig {
   readonly operator: LocalOperator;
   readonly redactor: Redactor;
   readonly seen: GatewayEvent[] = [];
+  /** Sessions whose copies outside of the data directory were removed. */
+  readonly dropped: string[] = [];
   readonly stores: {
     readonly sessions: Database;
     readonly security: Database;
@@ -127,6 +129,7 @@ export class Rig {
       events,
       logs: new LogHub({ level: 'debug', clock, events, redactor: this.redactor }),
       redactor: this.redactor,
+      dropCopies: async (stems) => void this.dropped.push(...stems),
       clock,
       version: '0.0.0',
       demo: false,

@@ -11,6 +11,7 @@ import { markPath } from '../../store/session-copies.ts';
 import type { Access } from '../access/access.ts';
 import type { Actor, AuditLine } from '../access/audit.ts';
 import type { AdapterManager } from '../adapter-manager.ts';
+import { sessionFileFor, sessionStem } from '../agent/pi-files.ts';
 import type { Backups } from '../backup/backups.ts';
 import type { Bindings } from '../bindings/bindings.ts';
 import type { Core } from '../core.ts';
@@ -57,6 +58,7 @@ export interface ErasuresDeps extends Core {
   readonly backups: Backups;
   /** These ids lose access: their turns and tasks end. */
   readonly cutOff: (platform: Platform, ids: readonly string[]) => void;
+  readonly dropCopies?: (stems: Iterable<string>) => Promise<void>;
   readonly forgetRefusals: (concerns: (refusal: RefusalView) => boolean) => Promise<void>;
 }
 
@@ -221,6 +223,12 @@ export class Erasures {
     // What ended in the middle may have written again.
     await this.#eraseRows(holdings, mentions);
     for (const path of holdings.sessionFiles) await remove(path);
+    const files = [...holdings.sessions.map(({ id }) => id), ...holdings.tasks].map((id) =>
+      sessionFileFor('', id),
+    );
+    await this.#deps.dropCopies?.(
+      new Set([...files, ...holdings.sessionFiles].map((file) => sessionStem(file))),
+    );
     await archive.index();
     await stores.sessions.purge();
     await stores.tasks.purge();

@@ -15,7 +15,7 @@ import { loadStore } from '../load.ts';
 import { adoptLegacy } from '../migrations.ts';
 import type { CopiesElsewhere } from '../session-copies.ts';
 import { readMeta, writeSnapshot } from '../snapshot.ts';
-import { AdapterFiles, SessionRows } from './kept-files.ts';
+import { AdapterFiles, dropSessions, SessionRows } from './kept-files.ts';
 import { Election, type Leadership } from './leadership.ts';
 import { createTables, isRefusal, PgLink, placeOf } from './link.ts';
 import { databaseName, PgBacking } from './pg-backing.ts';
@@ -231,6 +231,17 @@ export class Cluster {
     } catch (error) {
       link.close();
       throw error;
+    }
+  }
+
+  /** Removes the copies of these sessions from the database. */
+  async dropSessions(stems: Iterable<string>): Promise<void> {
+    if (this.#leadership === undefined) return;
+    const link = new PgLink(this.#url, this.#name);
+    try {
+      await dropSessions(link, this.#leadership.term, stems);
+    } finally {
+      link.close();
     }
   }
 

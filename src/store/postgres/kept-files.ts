@@ -183,6 +183,22 @@ const DROP: Statement = {
     UPDATE pi_gateway_session SET gone = true, mark = NULL WHERE name = $2 AND EXISTS (SELECT FROM leader)`,
 };
 
+/** $1 term, $2 what the names begin with */
+const DROP_ALL: Statement = {
+  text: `WITH leader AS (${LEADS}), parts AS (
+      DELETE FROM pi_gateway_session_part WHERE starts_with(name, $2) AND EXISTS (SELECT FROM leader))
+    UPDATE pi_gateway_session SET gone = true, mark = NULL WHERE starts_with(name, $2) AND EXISTS (SELECT FROM leader)`,
+};
+
+/** Removes all copies of these sessions at once, whether or not copies are kept at present. */
+export async function dropSessions(
+  link: PgLink,
+  term: Leadership['term'],
+  stems: Iterable<string>,
+): Promise<void> {
+  for (const stem of stems) await link.query(DROP_ALL, [term, `${stem}.`], ANSWER_MS);
+}
+
 const ALL: Statement = {
   text: `SELECT s.name, s.generation, s.mark, s.gone, coalesce(max(p.begins + length(p.data)), 0) AS size
     FROM pi_gateway_session s LEFT JOIN pi_gateway_session_part p USING (name, generation)
@@ -205,6 +221,8 @@ interface StoredFile {
 interface Known {
   readonly generation: string;
   size: number;
+  /** Where the last piece begins. */
+  last?: number;
   /** It was missing at the last look. */
   missing?: boolean;
 }
@@ -253,19 +271,27 @@ export class SessionRows implements CopiesElsewhere {
   async end(): Promise<void> {
     clearInterval(this.#timer);
     await this.#sweeping;
+    // What was deleted a moment ago must not come back at the next start.
+    if (this.#leadership.lost === undefined)
+      for (let looks = 0; looks < 2; looks++)
+        await this.#sweep().catch((error: unknown) =>
+          this.#log.warn('copies of session files could not be removed', { error: messageOf(error) }),
+        );
     this.#link.close();
   }
 
   async append(name: string, from: number, data: Buffer): Promise<void> {
     if (SHORT_LIVED.test(name)) return;
     const known = this.#known.get(name);
-    if (known === undefined || known.size !== from) {
+    // A piece that could not be written here, as on a full disk, comes again.
+    if (known === undefined || (known.size !== from && known.last !== from)) {
       // What the gateway itself has written, or what another program has: the rows have to begin the same.
       if (from > 0) throw new Error('the rows of the copy are not up to date');
       return await this.replace(name, data);
     }
     await this.#led(PUT, [this.#leadership.term, name, known.generation, from, data]);
     known.size = from + data.length;
+    known.last = from;
   }
 
   async replace(name: string, data: Buffer): Promise<void> {

@@ -8,6 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -215,6 +216,27 @@ describe('a copy', () => {
     end.copies.claim(NAME);
     expect(await end.copies.put(former, piece(2, 'cd', 4))).toEqual({ refused: 'late' });
     expect(end.bytes.toString()).toBe('ab');
+  });
+
+  it('is whole on a disk that takes only a part of what it is given', async () => {
+    const end = new End();
+    const file = join(folder, NAME);
+    writeFileSync(file, lines(10));
+    const probe = await open(file, 'r');
+    type Write = (data: Buffer, at: number, length: number, to: number) => Promise<unknown>;
+    const handles: { write: Write } = Object.getPrototypeOf(probe);
+    const { write } = handles;
+    handles.write = function (data, at, length, to) {
+      return write.call(this, data, at, Math.min(length, 7), to);
+    };
+    try {
+      await new Follower(file, (request) => end.carried(request)).begin();
+    } finally {
+      handles.write = write;
+      await probe.close();
+    }
+    expect(end.told).toBeUndefined();
+    expect(end.bytes.toString()).toBe(lines(10));
   });
 
   it('says that it is too large, or cannot be stored, and is whole again when it can', async () => {

@@ -232,6 +232,7 @@ describe('erasing a person', () => {
     const { data } = await rig.operator.run({ type: 'person.erase', ...person });
     expect(data).toEqual({ left: [`host build1: ${id}.m0badcafe.jsonl, if it has a sessionDir of its own`] });
     expect(places(CANARY)).toEqual([]);
+    expect(rig.dropped).toEqual(expect.arrayContaining([id, 'branch']));
     expect([...names.map((name) => join(sessions, name)), mark, others].filter(existsSync)).toEqual([others]);
   });
 

@@ -1,5 +1,15 @@
 /** The store in PostgreSQL in one process: what a take-over finds, whatever the leader was doing. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -204,7 +214,26 @@ describe.skipIf(missing)(
       expect(text('a', 's1.jsonl')).toBe('one\ntwo\nthree\n');
       expect(await third.copies.markOf('s1.jsonl')).toBeUndefined();
       expect(existsSync(join(place('a'), 's3.jsonl'))).toBe(false);
+      // A piece that could not be written here, as on a full disk, comes again, with what was said since.
+      await put(third.copies, 's1.jsonl', 14, 'four\n');
+      truncateSync(join(place('a'), 's1.jsonl'), 14);
+      expect(await put(third.copies, 's1.jsonl', 14, 'four\nfive\n')).toEqual({ size: 24 });
+      await put(third.copies, 's5.jsonl', 0, 'deleted at last\n');
+      await put(third.copies, 's6.m0a1b2c3d.jsonl', 0, 'erased\n');
+      await third.cluster.dropSessions(['s6']);
+      const stored = `SELECT count(*) FROM ${schema}.pi_gateway_session_part WHERE name LIKE`;
+      expect(postgres.sql(`${stored} 's6%'`).trim()).toMatch(/0$/m);
+      rmSync(join(place('a'), 's5.jsonl'));
       await third.cluster.release();
+
+      // Nothing comes back that was deleted a moment before the end.
+      const fourth = await lead('b');
+      expect(readdirSync(place('b')).filter((name) => name.endsWith('.jsonl'))).toEqual([
+        's1.jsonl',
+        's2.jsonl',
+      ]);
+      expect(text('b', 's1.jsonl')).toBe('one\ntwo\nthree\nfour\nfive\n');
+      await fourth.cluster.release();
     });
 
     it('tells also who asks after the leadership was lost', async () => {
