@@ -3,9 +3,12 @@
 import type { PlatformText } from '../src/adapters/text/chunk.ts';
 import { chunk } from '../src/adapters/text/chunk.ts';
 import { writeSlice } from '../src/adapters/text/dialect.ts';
+import { discordText } from '../src/adapters/text/discord.ts';
 import { renderDocument } from '../src/adapters/text/document.ts';
 import { parseMarkdown } from '../src/adapters/text/parse.ts';
-import { discordText, slackText, telegramText, whatsappText } from '../src/adapters/text/platforms.ts';
+import { slackText } from '../src/adapters/text/slack.ts';
+import { telegramText } from '../src/adapters/text/telegram.ts';
+import { whatsappText } from '../src/adapters/text/whatsapp.ts';
 import { agentMarkdown } from './corpus.ts';
 import { figure, report } from './measure.ts';
 

@@ -2,14 +2,12 @@
 import { fromMarkdown } from 'mdast-util-from-markdown';
 import { gfmFromMarkdown } from 'mdast-util-gfm';
 import { gfm } from 'micromark-extension-gfm';
+import { formatDiscord } from '../src/adapters/text/discord.ts';
 import { parseMarkdown } from '../src/adapters/text/parse.ts';
-import {
-  formatDiscord,
-  formatPlain,
-  formatSlack,
-  formatTelegram,
-  formatWhatsapp,
-} from '../src/adapters/text/platforms.ts';
+import { formatPlain } from '../src/adapters/text/plain.ts';
+import { formatSlack } from '../src/adapters/text/slack.ts';
+import { formatTelegram } from '../src/adapters/text/telegram.ts';
+import { formatWhatsapp } from '../src/adapters/text/whatsapp.ts';
 import { agentMarkdown } from './corpus.ts';
 import { figure, report } from './measure.ts';
 

@@ -5,7 +5,7 @@ import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gat
 import { Intake } from '../kit/intake.ts';
 import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
 import { HealthTracker } from '../kit/supervisor.ts';
-import { formatDiscord } from '../text/platforms.ts';
+import { formatDiscord } from '../text/discord.ts';
 import { CatchUp, SeenMarks } from './catch-up.ts';
 import { type ConnectionTuning, DiscordConnection } from './connection.ts';
 import { ChannelBook, EventTaker } from './events.ts';

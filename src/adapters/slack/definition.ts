@@ -6,7 +6,7 @@ import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gat
 import type { Attachment } from '../../gateway/model.ts';
 import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
 import { attachmentUnavailable, readLimited, type Way } from '../kit/way.ts';
-import { formatSlack } from '../text/platforms.ts';
+import { formatSlack } from '../text/slack.ts';
 import { SlackConnection } from './connection.ts';
 import { readRef, urlOf } from './contents.ts';
 import { fieldsOf } from './mrkdwn.ts';

@@ -3,7 +3,7 @@ import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gat
 import { type Link, runAdapter } from '../kit/run-adapter.ts';
 import { HealthTracker } from '../kit/supervisor.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
-import { formatSlack } from '../text/platforms.ts';
+import { formatSlack } from '../text/slack.ts';
 import type { SlackTiming } from './web-client.ts';
 import { networkCode, toDeliveryError } from './web-client.ts';
 

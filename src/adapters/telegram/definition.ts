@@ -8,7 +8,7 @@ import { Intake } from '../kit/intake.ts';
 import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
 import { HealthTracker } from '../kit/supervisor.ts';
 import { attachmentTooLarge, attachmentUnavailable, readLimited } from '../kit/way.ts';
-import { formatTelegram } from '../text/platforms.ts';
+import { formatTelegram } from '../text/telegram.ts';
 import type { TelegramSettings } from './client.ts';
 import { BotClient, TelegramFailure } from './client.ts';
 import { type ConnectionTuning, TelegramConnection } from './connection.ts';

@@ -318,3 +318,8 @@ function isHighSurrogate(unit: number): boolean {
 function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
+
+export const escapeFence = escapeRule('``', looseBackticks);
+
+/** What Slack and WhatsApp mark text with. */
+export const MARKERS = { bold: '*', italic: '_', strike: '~', code: '`', heading: '*', quote: '' } as const;

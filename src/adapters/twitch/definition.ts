@@ -4,7 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gateway/adapter.ts';
 import { type Link, runAdapter, scrubbedLogger, scrubber } from '../kit/run-adapter.ts';
 import { DIRECT } from '../kit/way.ts';
-import { formatPlain } from '../text/platforms.ts';
+import { formatPlain } from '../text/plain.ts';
 import {
   authUrlOf,
   bare,

@@ -11,7 +11,7 @@ import type { Adapter, AdapterCheck, AdapterHost, Capabilities } from '../../gat
 import { type Link, runAdapter } from '../kit/run-adapter.ts';
 import { HealthTracker, Supervisor } from '../kit/supervisor.ts';
 import { attachmentUnavailable } from '../kit/way.ts';
-import { formatWhatsapp } from '../text/platforms.ts';
+import { formatWhatsapp } from '../text/whatsapp.ts';
 import { userOf } from './addresses.ts';
 import {
   type Baileys,

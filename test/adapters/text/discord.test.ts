@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDiscord } from '../../../src/adapters/text/platforms.ts';
+import { formatDiscord } from '../../../src/adapters/text/discord.ts';
 
 const written = (markdown: string) => formatDiscord(markdown).map(({ text }) => text);
 

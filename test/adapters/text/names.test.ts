@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatSlack, formatTelegram } from '../../../src/adapters/text/platforms.ts';
+import { formatSlack } from '../../../src/adapters/text/slack.ts';
+import { formatTelegram } from '../../../src/adapters/text/telegram.ts';
 
 const telegram = (markdown: string): string =>
   formatTelegram(markdown)

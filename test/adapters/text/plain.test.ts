@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatPlain } from '../../../src/adapters/text/platforms.ts';
+import { formatPlain } from '../../../src/adapters/text/plain.ts';
 
 const twitch = (markdown: string) =>
   formatPlain(markdown, { limit: 480, unit: 'utf16', singleLine: true }).map(({ text }) => text);

@@ -4,17 +4,11 @@ import { gfmFromMarkdown } from 'mdast-util-gfm';
 import { gfm } from 'micromark-extension-gfm';
 import { describe, expect, it } from 'vitest';
 import { formatFor, type PlatformText } from '../../../src/adapters/text/chunk.ts';
-import {
-  discordText,
-  formatDiscord,
-  formatPlain,
-  formatSlack,
-  formatTelegram,
-  formatWhatsapp,
-  slackText,
-  telegramText,
-  whatsappText,
-} from '../../../src/adapters/text/platforms.ts';
+import { discordText, formatDiscord } from '../../../src/adapters/text/discord.ts';
+import { formatPlain } from '../../../src/adapters/text/plain.ts';
+import { formatSlack, slackText } from '../../../src/adapters/text/slack.ts';
+import { formatTelegram, telegramText } from '../../../src/adapters/text/telegram.ts';
+import { formatWhatsapp, whatsappText } from '../../../src/adapters/text/whatsapp.ts';
 import type { Part } from '../../../src/gateway/adapter.ts';
 import { tries } from '../../support/tries.ts';
 import { anyText, CORPUS, documents, soup } from './documents.ts';

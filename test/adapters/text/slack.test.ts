@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatSlack } from '../../../src/adapters/text/platforms.ts';
+import { formatSlack } from '../../../src/adapters/text/slack.ts';
 
 const written = (markdown: string) => formatSlack(markdown).map(({ text }) => text);
 

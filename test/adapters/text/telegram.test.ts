@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatTelegram } from '../../../src/adapters/text/platforms.ts';
+import { formatTelegram } from '../../../src/adapters/text/telegram.ts';
 import { readTelegram } from './reading.ts';
 
 const html = (markdown: string) => formatTelegram(markdown).map(({ text }) => text);

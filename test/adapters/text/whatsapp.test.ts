@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatWhatsapp } from '../../../src/adapters/text/platforms.ts';
+import { formatWhatsapp } from '../../../src/adapters/text/whatsapp.ts';
 
 const written = (markdown: string) => formatWhatsapp(markdown).map(({ text }) => text);
 
