@@ -62,6 +62,11 @@ export async function createAgentFor(
   elsewhere?: CopiesElsewhere,
 ): Promise<Agent> {
   const { agent } = settings;
+  const copies =
+    agent.copiedBytes === undefined
+      ? undefined
+      : new SessionCopies(folder.agentSessions, agent.copiedBytes, elsewhere);
+  await copies?.removeParts();
   return createAgent(agent.backend, {
     command: agent.command,
     sharesFiles: agent.sharesFiles,
@@ -74,12 +79,7 @@ export async function createAgentFor(
       sharesFiles,
     })),
     sharedSessions: agent.sessionDir !== undefined,
-    ...(agent.copiedBytes === undefined
-      ? {}
-      : {
-          copies: new SessionCopies(folder.agentSessions, agent.copiedBytes, elsewhere),
-          filesExtension: extensionFile('files-extension'),
-        }),
+    ...(copies === undefined ? {} : { copies, filesExtension: extensionFile('files-extension') }),
     isolation: agent.isolation,
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,

@@ -339,6 +339,7 @@ export function createParts(
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
     refusalFile: deps.refusalFile,
+    dropCopies: deps.dropCopies,
     backups,
     audit: access.audit,
     heard: receiver,

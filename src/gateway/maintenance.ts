@@ -42,6 +42,8 @@ export interface MaintenanceDeps extends Core {
   readonly notify: { sweep(before: number): Promise<void> };
   readonly spending: Pick<Spending, 'sweep'>;
   readonly backups: { daily(now: number): unknown };
+  /** Removes the copies of these sessions that are kept outside of the data directory. */
+  readonly dropCopies?: ((stems: Iterable<string>) => Promise<void>) | undefined;
   /** What rejected senders wrote. */
   readonly refusalFile?: { forget(before: number): Promise<void> } | undefined;
 }
@@ -90,7 +92,7 @@ export class Maintenance {
     await this.#forgetMessages(before(kept.messagesMs), now - RETENTION.settledMs);
     const gone = await conversations.gone.ended(before(kept.transcriptsMs), RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
-    if (kept.sessionFiles) await Promise.all(gone.map((id) => this.#removeSessionFile(id)));
+    if (kept.sessionFiles && gone.length > 0) await this.#removeSessionFiles(gone);
     await this.#deps.archive.sweep(before(kept.transcriptsMs));
     if (Number.isFinite(kept.refusalsMs)) await this.#deps.refusalFile?.forget(now - kept.refusalsMs);
     // A denial holds over a restart, however short texts are kept.
@@ -204,11 +206,24 @@ export class Maintenance {
     );
   }
 
-  /** Of a session that is forgotten, unless another one continues with the same file. */
-  async #removeSessionFile(sessionId: string): Promise<void> {
-    const { folder, stores, log } = this.#deps;
-    const path = sessionFileFor(folder.agentSessions, sessionId);
-    if (stores.sessions.get('SELECT 1 AS yes FROM sessions WHERE session_file = ? LIMIT 1', [path])) return;
+  /** Of sessions that are forgotten, unless another one continues with the same file. */
+  async #removeSessionFiles(sessionIds: readonly string[]): Promise<void> {
+    const { folder, stores, log, dropCopies } = this.#deps;
+    const paths = sessionIds
+      .map((id) => sessionFileFor(folder.agentSessions, id))
+      .filter(
+        (path) =>
+          !stores.sessions.get('SELECT 1 AS yes FROM sessions WHERE session_file = ? LIMIT 1', [path]),
+      );
+    // First where the next start would fetch them from.
+    await dropCopies?.(paths.map(sessionStem)).catch((error: unknown) =>
+      log.warn('the copies of old sessions could not be removed', { error: messageOf(error) }),
+    );
+    await Promise.all(paths.map((path) => this.#removeSessionFile(path)));
+  }
+
+  async #removeSessionFile(path: string): Promise<void> {
+    const { folder, log } = this.#deps;
     // Copies in which it continued on other hosts go with it.
     const copies = (await readdir(folder.agentSessions).catch(() => [])).filter(
       (name) => name.startsWith(`${sessionStem(path)}.m`) && sessionStem(name) === sessionStem(path),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { KeyedQueue } from '../base/async.ts';
 import { systemCode } from '../base/errors.ts';
@@ -47,7 +48,7 @@ export type CopyMark = 'open' | 'behind';
 export type ChunkTaken =
   | { readonly size: number }
   | { readonly differs: CopyFacts }
-  | { readonly refused: 'late' | 'too_large' | 'damaged' | 'full' };
+  | { readonly refused: 'late' | 'too_large' | 'damaged' | 'full' | 'too_often' };
 
 export interface CopyFacts {
   readonly size: number;
@@ -57,6 +58,23 @@ export interface CopyFacts {
 /** One at a time writes a copy; anyone who claims it later takes it away. */
 export interface CopyClaim {
   readonly name: string;
+  readonly looks: Looks;
+}
+
+/** To compare reads the whole copy: a host may have that done so often, and once more each second. */
+const MOST_LOOKS = 32;
+
+class Looks {
+  #left = MOST_LOOKS;
+  #at = performance.now();
+
+  take(now = performance.now()): boolean {
+    this.#left = Math.min(MOST_LOOKS, this.#left + (now - this.#at) / 1000);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
 }
 
 /** A name of pi or of ours, and never a path. */
@@ -69,8 +87,8 @@ export interface CopiesElsewhere {
   /** Resolves when the bytes are durable there; rejects when they are not, or when this process no longer leads. */
   append(name: string, from: number, data: Buffer): Promise<void>;
   replace(name: string, data: Buffer): Promise<void>;
-  /** This is the copy: replaces what is there if that differs. */
-  holds(name: string, data: Buffer): Promise<void>;
+  /** This is the copy: replaces what is there by what `read` returns if that differs. */
+  holds(name: string, facts: CopyFacts, read: () => Promise<Buffer>): Promise<void>;
   mark(name: string, mark: CopyMark | undefined): Promise<void>;
 }
 
@@ -98,24 +116,42 @@ export class SessionCopies {
   }
 
   claim(name: string): CopyClaim {
-    const claim = { name };
+    const claim = { name, looks: new Looks() };
     this.#claims.set(name, claim);
     return claim;
   }
 
-  /** The host is gone: nothing comes anymore. */
+  /** Undefined: something of that name is known, and no host may begin it. */
+  async claimNew(name: string): Promise<CopyClaim | undefined> {
+    const taken = async (): Promise<boolean> => (await sizeOf(this.path(name))) !== undefined;
+    if (this.#claims.has(name) || (await taken()) || this.#claims.has(name)) return undefined;
+    return this.claim(name);
+  }
+
+  /** The host is gone: nothing comes anymore, and what it has sent of a whole file is of no use. */
   release(claim: CopyClaim): void {
-    if (this.#claims.get(claim.name) === claim) this.#claims.delete(claim.name);
+    const { name } = claim;
+    if (this.#claims.get(name) !== claim) return;
+    this.#claims.delete(name);
+    void this.#work.run(name, async () => {
+      if (this.#claims.has(name) || !this.#parts.delete(name)) return;
+      await rm(partPath(this.path(name)), { force: true }).catch(() => undefined);
+    });
   }
 
-  /** Nothing of that name is known: a host may begin it. */
-  async isNew(name: string): Promise<boolean> {
-    return !this.#claims.has(name) && (await sizeOf(this.path(name))) === undefined;
+  /** What an earlier run had received of whole files is of no use. Never rejects. */
+  async removeParts(): Promise<void> {
+    for (const name of await readdir(this.#directory).catch(() => []))
+      if (name.endsWith('.jsonl.part') && !this.#parts.has(name.slice(0, -'.part'.length)))
+        await rm(this.path(name), { force: true }).catch(() => undefined);
   }
 
-  /** How long the copy is, and the hash of it. A copy that the gateway has written itself is made durable by this. */
-  facts(name: string): Promise<CopyFacts> {
-    return this.#work.run(name, () => this.#facts(name));
+  /**
+   * How long the copy is, and the hash of it. A copy that the gateway has written itself is made durable by this.
+   * Undefined: the host has asked too often.
+   */
+  async facts(claim: CopyClaim): Promise<CopyFacts | undefined> {
+    return claim.looks.take() ? await this.#work.run(claim.name, () => this.#facts(claim.name)) : undefined;
   }
 
   async read(name: string, from: number, length: number): Promise<Buffer> {
@@ -134,7 +170,7 @@ export class SessionCopies {
     return this.#work.run(chunk.name, async () => {
       if (this.#claims.get(chunk.name) !== claim) return { refused: 'late' };
       try {
-        return await this.#put(chunk);
+        return await this.#put(claim, chunk);
       } catch {
         return { refused: 'full' };
       }
@@ -160,29 +196,28 @@ export class SessionCopies {
   }
 
   async #facts(name: string): Promise<CopyFacts> {
-    const bytes = await readFile(this.path(name)).catch((error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    });
-    await this.#elsewhere?.holds(name, bytes);
-    return { size: bytes.length, sha256: sha256(bytes) };
+    const path = this.path(name);
+    const facts = await factsOf(path);
+    await this.#elsewhere?.holds(name, facts, () => (facts.size === 0 ? noBytes() : readFile(path)));
+    return facts;
   }
 
-  async #put(chunk: FileChunk): Promise<ChunkTaken> {
+  async #put({ looks }: CopyClaim, chunk: FileChunk): Promise<ChunkTaken> {
     const { name, from, data, whole, of } = chunk;
     const path = this.path(name);
     const size = (await sizeOf(path)) ?? 0;
     const part = this.#parts.get(name);
     const place = placeChunk({ size, part }, chunk, this.#limit);
     if (place === 'damaged' || place === 'too_large') return { refused: place };
-    if (place === 'elsewhere') return { differs: await this.#facts(name) };
+    if (place === 'elsewhere')
+      return looks.take() ? { differs: await this.#facts(name) } : { refused: 'too_often' };
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     if (place === 'append') {
       await this.#elsewhere?.append(name, from, data);
       await write(path, from, data);
       return { size: from + data.length };
     }
-    const next = `${path}.part`;
+    const next = partPath(path);
     if (place === 'begin') await rm(next, { force: true });
     await write(next, from, data);
     const end = from + data.length;
@@ -204,6 +239,35 @@ export function markPath(copy: string): string {
   return join(dirname(copy), MARKS, basename(copy));
 }
 
+function partPath(copy: string): string {
+  return `${copy}.part`;
+}
+
+const noBytes = async (): Promise<Buffer> => Buffer.alloc(0);
+/** Read at once: a copy of many MiB neither fills the memory nor stops everything else. */
+const READ_BYTES = 1024 * 1024;
+
+/** Of no bytes, when the file is not there. */
+export async function factsOf(path: string): Promise<CopyFacts> {
+  const handle = await openRegular(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  const hash = createHash('sha256');
+  let size = 0;
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, ((await handle?.stat())?.size ?? 0) + 1));
+    for (;;) {
+      const bytesRead = (await handle?.read(buffer, 0, buffer.length, size))?.bytesRead ?? 0;
+      if (bytesRead === 0) return { size, sha256: hash.digest('hex') };
+      hash.update(buffer.subarray(0, bytesRead));
+      size += bytesRead;
+    }
+  } finally {
+    await handle?.close();
+  }
+}
+
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size;
@@ -213,9 +277,13 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
+const { O_WRONLY, O_CREAT, O_TRUNC } = constants;
+/** A link in the place of a copy is not followed. Windows has no such flag. */
+const O_NOFOLLOW = constants.O_NOFOLLOW ?? 0;
+
 /** Either all of it is on the disk, or the file is as long as before. */
 async function write(path: string, from: number, data: Buffer): Promise<void> {
-  const handle = await open(path, from === 0 ? 'w' : 'r+', 0o600);
+  const handle = await open(path, O_WRONLY | O_NOFOLLOW | (from === 0 ? O_CREAT | O_TRUNC : 0), 0o600);
   try {
     // A disk that becomes full takes the beginning of a piece, and says nothing.
     for (let done = 0; done < data.length; )

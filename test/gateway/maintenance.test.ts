@@ -92,9 +92,12 @@ describe('the sweep', () => {
     expect(kept()).toEqual([1, 1, 2, 1, 1, false, true]);
     await later(DAY);
     expect(kept()).toEqual([0, 0, 2, 1, 0, false, true]);
+    expect(rig.dropped).toEqual([]);
     expect(count('seen')).toBe(1); // the update may still come again
     await later(DAY);
     expect(kept()).toEqual([0, 0, 0, 0, 0, false, false]);
+    // The copy in PostgreSQL as well, at once: after a kill the next start would bring it back.
+    expect(rig.dropped).toEqual([id]);
   });
 
   it('keeps what is set to have no limit', async () => {

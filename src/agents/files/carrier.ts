@@ -55,10 +55,16 @@ export function writeFiles(message: FilesRequest | FilesReply): string {
   return JSON.stringify(message);
 }
 
+/** Nothing that is sent is longer: a piece in base64, and what is said about it. */
+const LONGEST_REQUEST = 2 * CHUNK_BYTES;
+/** What a host says goes into the log and to the operator. */
+const LONGEST_PROBLEM = 300;
+
 /** Undefined for anything that is not sent. */
 export function readFilesRequest(text: string): FilesRequest | undefined {
+  if (text.length > LONGEST_REQUEST) return undefined;
   const { type, from, problem, name, chunk } = parsed(text);
-  const why = typeof problem === 'string' ? { problem } : {};
+  const why = typeof problem === 'string' ? { problem: problem.slice(0, LONGEST_PROBLEM) } : {};
   switch (type) {
     case 'waits':
       return { type };
@@ -106,7 +112,8 @@ function readChunk(value: unknown): FileChunk | undefined {
   if (!isName(name) || !isCount(from) || !isCount(of)) return undefined;
   if (typeof data !== 'string' || typeof sha256 !== 'string') return undefined;
   const bytes = Buffer.from(data, 'base64');
-  if (bytes.length > CHUNK_BYTES) return undefined;
+  if (bytes.length > CHUNK_BYTES || (typeof whole === 'string' && whole.length > LONGEST_ID))
+    return undefined;
   const all = typeof whole === 'string' ? { whole } : {};
   return { name, from, data: bytes, sha256, of, ...all };
 }
@@ -123,6 +130,18 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
     return {};
   }
 }
+
+/** At once: a host says one thing after another, and little without waiting for the answer. */
+const MOST_OPEN = 16;
+/** Of the id of a question. */
+const LONGEST_ID = 200;
+/** How often a host may ask which file is wanted. */
+const MOST_STARTS = 4;
+/** A file does not come to a host more slowly. */
+const SLOWEST_BYTES_A_SECOND = 32 * 1024;
+/** What pi calls a file itself. Names of other sessions are the gateway's. */
+const NAME_OF_PI = /^\d{4}-\d\d-\d\dT[\w-]+\.jsonl$/;
+const FLOOD = 'its host sent more about the session file than the gateway takes at once';
 
 /** Where the file of a session lies: under this name in the directory of its host. */
 interface CarriedFile {
@@ -143,7 +162,14 @@ export class FileCarrier {
   readonly #ready = Promise.withResolvers<void>();
   readonly #follows = Promise.withResolvers<void>();
   #claim: CopyClaim;
-  #heard = 0;
+  /** Grows as the host gets the file. */
+  #steps = 0;
+  #starts = 0;
+  /** Up to where it has the file, and how many bytes it may still be sent. */
+  #sentTo = 0;
+  #maySend = 0;
+  /** Requests without an answer. */
+  #open = 0;
   #gone = false;
   /** A session that this one becomes may have a name of pi. */
   #mayRename = false;
@@ -160,8 +186,9 @@ export class FileCarrier {
     this.#options = options;
     this.#claim = options.copies.claim(options.name);
     this.#ready.promise.catch(() => undefined);
-    void link.ended.then(() => {
+    void link.ended.then(({ detail }) => {
       this.#gone = true;
+      this.#ready.reject(new Error(detail));
       options.copies.release(this.#claim);
     });
   }
@@ -190,11 +217,14 @@ export class FileCarrier {
 
   /** Resolves when the host has the file of the session; rejects with what stands in the way, or after silence. */
   async ready(silenceMs: number): Promise<void> {
-    for (let heard = -1; heard !== this.#heard; ) {
-      heard = this.#heard;
+    const begin = performance.now();
+    for (let steps = -1; steps !== this.#steps; ) {
+      steps = this.#steps;
       if (await settlesWithin(this.#ready.promise, silenceMs)) return await this.#ready.promise;
+      if (performance.now() - begin > 4 * silenceMs + (this.#sizeBefore / SLOWEST_BYTES_A_SECOND) * 1000)
+        throw new Error('it takes the file too slowly');
     }
-    throw new Error('it did not ask for the file');
+    throw new Error(this.#steps === 0 ? 'it did not ask for the file' : 'it stopped taking the file');
   }
 
   /** Pi has opened the session, and everything that it found there is copied. False: it does not say so in time. */
@@ -202,16 +232,23 @@ export class FileCarrier {
     return await settlesWithin(this.#follows.promise, ms);
   }
 
-  /** The session goes on in another file that pi names itself: resolves when that is copied, or after `ms`. */
-  async renamed<T>(work: () => Promise<T>, ms: number): Promise<T> {
+  /**
+   * The session goes on in another file that pi names itself. Resolves with that name when all of it is copied; undefined:
+   * it is not after `ms`.
+   */
+  async renamed<T>(
+    work: () => Promise<T>,
+    ms: number,
+  ): Promise<{ readonly done: T; readonly name: string | undefined }> {
+    const before = this.name;
     this.#mayRename = true;
     const copied = new Promise<void>((resolve) => {
       this.#copied = resolve;
     });
     try {
       const done = await work();
-      await settlesWithin(copied, ms);
-      return done;
+      const whole = (await settlesWithin(copied, ms)) && this.name !== before && this.#problem === undefined;
+      return { done, name: whole ? this.name : undefined };
     } finally {
       this.#mayRename = false;
       this.#copied = undefined;
@@ -222,16 +259,24 @@ export class FileCarrier {
   take(record: PiRecord): boolean {
     if (record.type !== 'extension_ui_request' || stringAt(record, 'title') !== FILES_TITLE) return false;
     const id = stringAt(record, 'id');
+    if (id === undefined || id.length > LONGEST_ID || this.#gone) return true;
+    if (this.#open >= MOST_OPEN) {
+      this.#gone = true;
+      this.#problem = FLOOD;
+      this.#link.kill(FLOOD);
+      return true;
+    }
     const request = readFilesRequest(stringAt(record, 'placeholder') ?? '');
-    if (id === undefined) return true;
-    this.#heard++;
-    const reply = (value: FilesReply | undefined): void =>
+    this.#open++;
+    const reply = (value: FilesReply | undefined): void => {
+      this.#open--;
       this.#link.send({
         type: 'extension_ui_response',
         id,
         ...(value === undefined ? { cancelled: true } : { value: writeFiles(value) }),
       });
-    if (request === undefined || this.#gone) reply(undefined);
+    };
+    if (request === undefined) reply(undefined);
     else
       this.#answer(request).then(reply, (error: unknown) => {
         this.#problem = messageOf(error);
@@ -241,17 +286,18 @@ export class FileCarrier {
   }
 
   async #answer(request: FilesRequest): Promise<FilesReply | undefined> {
-    const { copies, directory, name } = this.#options;
+    const { copies, name } = this.#options;
     switch (request.type) {
-      case 'waits': {
-        const facts = await copies.facts(name);
-        this.#size = facts.size;
-        this.#sizeBefore = facts.size;
-        const behind = (await copies.markOf(name)) !== undefined;
-        return { wanted: { ...facts, directory, name, behind } };
+      case 'waits':
+        return await this.#begin();
+      case 'get': {
+        if (this.#maySend <= 0) return { refused: 'it was sent already' };
+        const data = await copies.read(name, request.from, CHUNK_BYTES);
+        this.#maySend -= data.length;
+        if (request.from + data.length > this.#sentTo) this.#steps++;
+        this.#sentTo = Math.max(this.#sentTo, request.from + data.length);
+        return { data: data.toString('base64') };
       }
-      case 'get':
-        return { data: (await copies.read(name, request.from, CHUNK_BYTES)).toString('base64') };
       case 'ready':
         if (request.problem === undefined) this.#ready.resolve();
         else this.#ready.reject(new Error(request.problem));
@@ -279,25 +325,54 @@ export class FileCarrier {
     }
   }
 
+  async #begin(): Promise<FilesReply> {
+    const { copies, directory, name } = this.#options;
+    if (++this.#starts > MOST_STARTS) return { refused: TOO_OFTEN };
+    const facts = await copies.facts(this.#claim);
+    if (facts === undefined) return { refused: TOO_OFTEN };
+    this.#steps++;
+    this.#size = facts.size;
+    this.#sizeBefore = facts.size;
+    this.#sentTo = 0;
+    // A piece that was lost on the way is asked for again.
+    this.#maySend = 2 * facts.size + CHUNK_BYTES;
+    const behind = (await copies.markOf(name)) !== undefined;
+    return { wanted: { ...facts, directory, name, behind } };
+  }
+
   async #follow(name: string): Promise<FilesReply> {
     const { copies, probe } = this.#options;
-    if (name !== this.#claim.name) {
-      // No host may write to the copy of another session.
-      const mine = this.#mayRename && isCopyName(name) && (await copies.isNew(name));
-      if (!mine) {
-        this.#problem = 'pi has opened another session';
-        return { refused: this.#problem };
-      }
-      this.#claim = copies.claim(name);
+    if (name !== this.#claim.name && !(await this.#rename(name))) {
+      this.#problem = 'pi has opened another session';
+      return { refused: this.#problem };
     }
     if (probe === true) this.#follows.resolve();
-    return { copy: await copies.facts(name), ...(probe === true ? { remove: true } : {}) };
+    const copy = await copies.facts(this.#claim);
+    if (copy === undefined) return { refused: TOO_OFTEN };
+    return { copy, ...(probe === true ? { remove: true } : {}) };
+  }
+
+  /** No host may write to the copy of another session: only one new name, of those that pi makes, when pi makes one. */
+  async #rename(name: string): Promise<boolean> {
+    if (!this.#mayRename || !NAME_OF_PI.test(name)) return false;
+    this.#mayRename = false;
+    const { copies } = this.#options;
+    const claim = await copies.claimNew(name);
+    if (claim === undefined) return false;
+    copies.release(this.#claim);
+    this.#claim = claim;
+    this.#problem = 'it has not been copied yet';
+    // The link can have ended since.
+    if (this.#gone) copies.release(claim);
+    return true;
   }
 }
 
+const TOO_OFTEN = 'it is compared too often';
 const REFUSED = {
   late: 'the session is open elsewhere',
   too_large: 'it is larger than agent.sessionFileMiB allows',
   damaged: 'a piece of it arrived damaged',
   full: 'the gateway could not store it',
+  too_often: TOO_OFTEN,
 } as const;

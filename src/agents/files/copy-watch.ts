@@ -3,6 +3,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { TurnEnd } from '../../gateway/agent/agent.ts';
 import type { CopyMark, SessionCopies } from '../../store/session-copies.ts';
 import type { PiBackend } from '../pi/backend.ts';
+import { oneLine } from '../pi/child.ts';
 import { behindCopy, StartFailure } from '../pi/failures.ts';
 import type { LiveSession } from '../pi/live-session.ts';
 
@@ -49,7 +50,7 @@ export class CopyWatch {
       if (problem !== undefined && this.#gap !== problem)
         this.#backend.log.warn('the copy of a session lacks what was said last', {
           session: this.#session,
-          reason: problem,
+          reason: oneLine(problem),
         });
       this.#gap = problem;
       await this.#mark(name, problem === undefined ? undefined : 'behind');
@@ -68,14 +69,23 @@ export class CopyWatch {
     throw new StartFailure(behindCopy(host));
   }
 
-  /** Where the gateway has copies, that of the file in which a session goes on is waited for. */
+  /**
+   * Where the gateway has copies, that of the file in which a session continues is waited for; undefined: it does not come.
+   * The path that the host names is not believed: it could be that of another session.
+   */
   async inNewFile<T extends { readonly file: string }>(
     { carrier }: OfSession,
     work: () => Promise<T>,
-  ): Promise<T> {
-    if (carrier === undefined) return await work();
-    const done = await carrier.renamed(work, COPIED_MS);
-    return { ...done, file: this.#copies?.path(basename(done.file)) ?? done.file };
+  ): Promise<T | undefined> {
+    const copies = this.#copies;
+    if (carrier === undefined || copies === undefined) return await work();
+    const { done, name } = await carrier.renamed(work, COPIED_MS);
+    if (name !== undefined) return { ...done, file: copies.path(name) };
+    this.#backend.log.warn('a session did not continue in a new file', {
+      session: this.#session,
+      reason: oneLine(carrier.problem ?? 'pi named no new file'),
+    });
+    return undefined;
   }
 
   async #mark(name: string, mark: CopyMark | undefined): Promise<void> {

@@ -125,8 +125,8 @@ export class RpcLink implements PiLink {
     this.#child.terminate();
   }
 
-  kill(): void {
-    this.#child.kill();
+  kill(why?: string): void {
+    this.#child.kill(why === undefined ? undefined : { cause: 'exited', detail: why });
   }
 
   async #adopt(sessionFile: string): Promise<void> {

@@ -70,8 +70,8 @@ export interface PiLink {
   close(): Promise<void>;
   /** Second step of ending a process. */
   terminate(): void;
-  /** Last step: nothing of it survives, tools included. */
-  kill(): void;
+  /** Last step: nothing of it survives, tools included. `why`: what is said of the end, where something else than it is to blame. */
+  kill(why?: string): void;
 }
 
 /** How a link is watched: it is looked at once a beat. */

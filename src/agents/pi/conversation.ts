@@ -181,12 +181,14 @@ export class PiConversation implements Conversation {
     if (this.#turn !== undefined) throw controlFailure(busy());
     try {
       return await this.#use(this.#closing.signal, async (session) => {
-        const { text, file } = await this.#copy.inNewFile(session, () => undoTurn(session));
-        this.#spec = { ...this.#spec, sessionFile: file };
-        // The next use opens the new file, whatever this session has open.
+        const undone = await this.#copy.inNewFile(session, () => undoTurn(session));
+        // The next use opens the file of the session, whatever this one has open.
         this.#stale = session;
         void session.link.close();
-        return { text };
+        // Nothing is undone: the file in which pi continues is not here.
+        if (undone === undefined) throw new Error('the copy of the session did not arrive');
+        this.#spec = { ...this.#spec, sessionFile: undone.file };
+        return { text: undone.text };
       });
     } catch (error) {
       throw controlFailure(error);

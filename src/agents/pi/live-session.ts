@@ -261,7 +261,9 @@ async function connected(
   return {
     ...{ link, slot, host, dialogs, meter, carrier },
     // A host has its own directory: here the file is known by where the copy is.
-    file: backend.copies?.path(carrier?.name ?? '') ?? stringAt(state, 'sessionFile'),
+    file:
+      (carrier === undefined ? undefined : backend.copies?.path(carrier.name)) ??
+      stringAt(state, 'sessionFile'),
     messages: typeof messages === 'number' ? messages : undefined,
   };
 }

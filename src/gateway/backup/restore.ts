@@ -36,6 +36,8 @@ const STAYS =
   /^(?:backups|exports|debug|logs|restore|operator\..*|runtime\.json|chat-client\.json|last-good|.*\.tmp|.*\.new)$/iu;
 /** Libraries that are installed again when they are missing. */
 const INSTALLED = /^gateway\/adapters\/[^/]+\/packages$/u;
+/** What a host is sending of a session file, and the copies for a question next to a session: they end with what they are for. */
+const UNFINISHED = /^gateway\/agent-sessions\/(?:.*\.part|(?:aside|check)-[^/]*)$/u;
 const FILES = 'gateway/files';
 
 /** The names of the databases, as they are called in the data directory and in a backup. */
@@ -68,7 +70,13 @@ export function filesIn(
   const look = (name: string): void => {
     const path = join(folder.root, name);
     const facts = lstatSync(path, { throwIfNoEntry: false });
-    if (facts === undefined || INSTALLED.test(name) || (name === FILES && !withFiles)) return;
+    if (
+      facts === undefined ||
+      INSTALLED.test(name) ||
+      UNFINISHED.test(name) ||
+      (name === FILES && !withFiles)
+    )
+      return;
     if (facts.isDirectory()) for (const each of readdirSync(path).sort()) look(`${name}/${each}`);
     else if (facts.isFile()) files.push({ name, path, size: facts.size, at: facts.mtimeMs });
     else if (path === folder.config && existsSync(path))

@@ -15,11 +15,12 @@ import { loadStore } from '../load.ts';
 import { adoptLegacy } from '../migrations.ts';
 import type { CopiesElsewhere } from '../session-copies.ts';
 import { readMeta, writeSnapshot } from '../snapshot.ts';
-import { AdapterFiles, dropSessions, SessionRows } from './kept-files.ts';
+import { AdapterFiles } from './kept-files.ts';
 import { Election, type Leadership } from './leadership.ts';
 import { createTables, isRefusal, PgLink, placeOf } from './link.ts';
 import { databaseName, PgBacking } from './pg-backing.ts';
 import { Replica, upload } from './pg-journal.ts';
+import { dropSessions, SessionRows } from './session-rows.ts';
 
 /** Where files go whose content is in PostgreSQL: a start without `store.url` must not continue from an old state. */
 const ASIDE = 'before-postgres';

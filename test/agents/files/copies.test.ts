@@ -23,6 +23,7 @@ import {
 import { Follower, makeReady } from '../../../src/agents/files/follower.ts';
 import {
   type CopyClaim,
+  type CopyFacts,
   type FileChunk,
   placeChunk,
   SessionCopies,
@@ -83,12 +84,12 @@ class End {
     switch (request.type) {
       case 'waits': {
         const directory = join(folder, 'other');
-        return { wanted: { ...(await copies.facts(NAME)), directory, name: NAME, behind: false } };
+        return { wanted: { ...(await this.facts()), directory, name: NAME, behind: false } };
       }
       case 'get':
         return { data: (await copies.read(NAME, request.from, 1000)).toString('base64') };
       case 'follows':
-        return { copy: await copies.facts(NAME) };
+        return { copy: await this.facts() };
       case 'put': {
         const taken = await copies.put(this.claim, request.chunk);
         if ('size' in taken) return taken;
@@ -100,6 +101,12 @@ class End {
       case 'ready':
         return undefined;
     }
+  }
+
+  async facts(): Promise<CopyFacts> {
+    const facts = await this.copies.facts(this.claim);
+    if (facts === undefined) throw new Error('asked too often');
+    return facts;
   }
 
   /** Over the wire, as text. */

@@ -50,6 +50,8 @@ describe('a backup', () => {
     await write('gateway/adapters/whatsapp/creds.json', '{"me":1}');
     await write('gateway/adapters/whatsapp/packages/node_modules/x.js', 'code');
     await write(`gateway/agent-sessions/${'long-name-'.repeat(20)}.jsonl`, 'line\n');
+    await write('gateway/agent-sessions/s1.jsonl.part', 'half of what a host sends');
+    await write('gateway/agent-sessions/aside-1.jsonl', 'a question next to a session');
     await write('gateway/files/s1/a/photo.jpg', 'x'.repeat(9_000_000));
     await write('gateway/logs/gateway.log', 'a line');
     const { data, message } = await rig.operator.run({ type: 'backup' });

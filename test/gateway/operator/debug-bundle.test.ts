@@ -63,6 +63,11 @@ describe('debug bundle', () => {
         agent: { systemPrompt: text },
       }),
     );
+    // Sessions of pi, and the copies of those of hosts.
+    const sessions = join(rig.folder, 'gateway', 'agent-sessions');
+    mkdirSync(join(sessions, 'marks'), { recursive: true });
+    for (const copy of ['s1.jsonl', 's1.jsonl.part', 'marks/s1.jsonl'])
+      writeFileSync(join(sessions, copy), Object.values(CANARIES).join('\n'));
     rig.redactor.add(botToken);
     await rig.say(text, { from: user, sender: { id: user, name } });
     await rig.pass(2_000);

@@ -190,9 +190,10 @@ describe.skipIf(missing)(
       expect(await put(first.copies, 's1.jsonl', 4, 'two\n')).toEqual({ size: 8 });
       // What the gateway writes itself follows as soon as a host is to get it; what a host wrote anew takes its place.
       writeFileSync(join(place('a'), 's2.jsonl'), 'by the gateway\n');
-      await first.copies.facts('s2.jsonl');
+      await first.copies.facts(first.copies.claim('s2.jsonl'));
       expect(await put(first.copies, 's2.jsonl', 0, 'anew\n', 'w')).toEqual({ size: 5 });
       await put(first.copies, 's3.jsonl', 0, 'deleted\n');
+      await put(first.copies, 's4.jsonl', 0, 'before\n');
       await first.copies.mark('s1.jsonl', 'behind');
       await first.cluster.release();
 
@@ -204,6 +205,10 @@ describe.skipIf(missing)(
       expect(await put(first.copies, 's1.jsonl', 8, 'late\n')).toEqual({ refused: 'full' });
       await put(second.copies, 's1.jsonl', 8, 'three\n');
       await second.copies.mark('s1.jsonl', undefined);
+      // As long as what the former leader has, and another file. And one that the leader dies over.
+      expect(await put(second.copies, 's4.jsonl', 0, 'after!\n', 'w')).toEqual({ size: 7 });
+      const parts = `${schema}.pi_gateway_session_part`;
+      postgres.sql(`INSERT INTO ${parts} VALUES ('s4.jsonl', 'half', 0, 'x'), ('s9.jsonl', 'half', 0, 'x')`);
       rmSync(join(place('b'), 's3.jsonl'));
       const left = (): string =>
         postgres.sql(`SELECT count(*) FROM ${schema}.pi_gateway_session_part WHERE name = 's3.jsonl'`);
@@ -212,6 +217,11 @@ describe.skipIf(missing)(
 
       const third = await lead('a');
       expect(text('a', 's1.jsonl')).toBe('one\ntwo\nthree\n');
+      expect(text('a', 's4.jsonl')).toBe('after!\n');
+      expect(postgres.sql(`SELECT count(*) FROM ${parts} WHERE generation = 'half'`).trim()).toMatch(/^0$/m);
+      // What the gateway itself has written since, of the same length, is what the next one gets.
+      writeFileSync(join(place('a'), 's4.jsonl'), 'itself\n');
+      await third.copies.facts(third.copies.claim('s4.jsonl'));
       expect(await third.copies.markOf('s1.jsonl')).toBeUndefined();
       expect(existsSync(join(place('a'), 's3.jsonl'))).toBe(false);
       // A piece that could not be written here, as on a full disk, comes again, with what was said since.
@@ -231,7 +241,9 @@ describe.skipIf(missing)(
       expect(readdirSync(place('b')).filter((name) => name.endsWith('.jsonl'))).toEqual([
         's1.jsonl',
         's2.jsonl',
+        's4.jsonl',
       ]);
+      expect(text('b', 's4.jsonl')).toBe('itself\n');
       expect(text('b', 's1.jsonl')).toBe('one\ntwo\nthree\nfour\nfive\n');
       await fourth.cluster.release();
     });
