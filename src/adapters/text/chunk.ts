@@ -242,8 +242,8 @@ function skipBlank(doc: StyledText, at: number): number {
   return next;
 }
 
-/** White space of every kind, C0, DEL and C1. */
-const BREAKS = /[\s\u0000-\u001f\u007f-\u009f]+/g;
+/** White space of every kind, C0, DEL and C1, unless it is the one space that it becomes. */
+const BREAKS = /[\s\u0000-\u001f\u007f-\u009f]{2,}|[^\S ]|[\u0000-\u001f\u007f-\u009f]/g;
 
 /** The document on one line: breaks become single spaces, blocks become text. */
 function onOneLine(doc: StyledText): StyledText {
@@ -298,10 +298,10 @@ const NOTHING = '…';
 function partsOf(rendered: StyledText, platform: PlatformText): readonly Part[] {
   const { gauges, dialect, plain } = platform;
   const doc = platform.singleLine === true ? onOneLine(rendered) : rendered;
-  return chunk(doc, gauges).map(({ from, to, next }) => ({
-    text: writeSlice(doc, from, to, next, dialect),
-    plain: writeSlice(doc, from, to, next, plain),
-  }));
+  return chunk(doc, gauges).map(({ from, to, next }) => {
+    const text = writeSlice(doc, from, to, next, dialect);
+    return { text, plain: plain === dialect ? text : writeSlice(doc, from, to, next, plain) };
+  });
 }
 
 function literalText(text: string): StyledText {

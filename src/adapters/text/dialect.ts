@@ -7,6 +7,8 @@ interface Escape {
   /** The same, and line breaks. */
   readonly linePattern: RegExp;
   replace(match: string): string;
+  /** Where every escape is of one ASCII character: how many more units each of these takes. */
+  readonly growth?: Uint8Array;
 }
 
 /**
@@ -15,6 +17,15 @@ interface Escape {
  */
 export function escapeRule(source: string, replace: (match: string) => string): Escape {
   return { pattern: new RegExp(source, 'gm'), linePattern: new RegExp(`\\n|${source}`, 'gm'), replace };
+}
+
+/** An escape rule for single ASCII characters. */
+export function escapeCharacters(escapes: Readonly<Record<string, string>>): Escape {
+  const growth = new Uint8Array(128);
+  for (const [character, escaped] of Object.entries(escapes))
+    growth[character.charCodeAt(0)] = escaped.length - 1;
+  const rule = escapeRule(`[${Object.keys(escapes).join('')}]`, (match) => escapes[match] ?? match);
+  return { ...rule, growth };
 }
 
 /**
@@ -286,6 +297,8 @@ export function takeFitting(
   const window = offset === 0 && stop === text.length ? text : text.slice(offset, stop);
   const unit = counted === 'codepoints' && !HIGH_SURROGATE.test(window) ? 'utf16' : counted;
   const pattern = newlineCost > 0 ? (rule?.linePattern ?? NEWLINE) : rule?.pattern;
+  if (rule?.growth !== undefined && unit === 'utf16' && newlineCost === 0)
+    return takeGrowing(text, offset, stop, budget, rule.growth);
   let cost = 0;
   let at = 0;
   if (pattern !== undefined) {
@@ -303,6 +316,18 @@ export function takeFitting(
   const end = reachOf(window, at, window.length, budget - cost, unit);
   cost += measureRange(window, at, end, unit);
   return { end: splitsPair(text, offset + end) ? offset + end - 1 : offset + end, cost };
+}
+
+/** `takeFitting` of a rule for single characters, in UTF-16 units: nothing is searched, so that no text is dear. */
+function takeGrowing(text: string, offset: number, stop: number, budget: number, growth: Uint8Array): Fit {
+  let cost = 0;
+  let end = offset;
+  for (; end < stop; end += 1) {
+    const next = cost + 1 + (growth[text.charCodeAt(end)] ?? 0);
+    if (next > budget) break;
+    cost = next;
+  }
+  return splitsPair(text, end) ? { end: end - 1, cost: cost - 1 } : { end, cost };
 }
 
 function utf8Size(code: number): number {

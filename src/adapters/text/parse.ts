@@ -76,13 +76,109 @@ const MAX_LEVEL = 60;
 const MAX_LABEL = 80;
 const FOOTNOTE = /^\[\^([^\]\s]{1,76})\]:/;
 
+/** What makes a text more than itself: a break, an entity, code, emphasis, a link. */
+const MARKED = /[\n&*<[\\_`~]|:\/\//;
+/** Characters with which no rule begins or ends. */
+const PLAIN = /[^\n!&*:<[\\\]_`~]+/y;
+
+type Nesting = Token['nesting'];
+
+/** markdown-it's own token is built by a helper for old engines, which took an eighth of the time of a long text. */
+class LeanToken implements Token {
+  type: string;
+  tag: string;
+  nesting: Nesting;
+  attrs: Token['attrs'] = null;
+  map: Token['map'] = null;
+  level = 0;
+  children: Token[] | null = null;
+  content = '';
+  markup = '';
+  info = '';
+  meta: Token['meta'] = null;
+  block = false;
+  hidden = false;
+  declare attrIndex: Token['attrIndex'];
+  declare attrPush: Token['attrPush'];
+  declare attrSet: Token['attrSet'];
+  declare attrGet: Token['attrGet'];
+  declare attrJoin: Token['attrJoin'];
+
+  constructor(type: string, tag: string, nesting: Nesting) {
+    this.type = type;
+    this.tag = tag;
+    this.nesting = nesting;
+  }
+}
+Object.setPrototypeOf(LeanToken.prototype, MarkdownIt.Token.prototype);
+
+function textToken(content: string): Token {
+  const token = new LeanToken('text', '', 0);
+  token.content = content;
+  return token;
+}
+
 const parser = new MarkdownIt({ html: true, linkify: true, maxNesting: Number.POSITIVE_INFINITY });
+parser.block.State = class extends parser.block.State {
+  override push(type: string, tag: string, nesting: Nesting): Token {
+    const token = new LeanToken(type, tag, nesting);
+    token.block = true;
+    if (nesting < 0) this.level -= 1;
+    token.level = this.level;
+    if (nesting > 0) this.level += 1;
+    this.tokens.push(token);
+    return token;
+  }
+};
 parser.inline.State = class extends parser.inline.State {
+  override push(type: string, tag: string, nesting: Nesting): Token {
+    if (this.pending) this.pushPending();
+    const token = new LeanToken(type, tag, nesting);
+    let meta: (typeof this.tokens_meta)[number];
+    if (nesting < 0) {
+      this.level -= 1;
+      this.delimiters = this._prev_delimiters.pop() ?? [];
+    }
+    token.level = this.level;
+    if (nesting > 0) {
+      this.level += 1;
+      this._prev_delimiters.push(this.delimiters);
+      this.delimiters = [];
+      meta = { delimiters: this.delimiters };
+    }
+    this.pendingLevel = this.level;
+    this.tokens.push(token);
+    this.tokens_meta.push(meta);
+    return token;
+  }
+
+  override pushPending(): Token {
+    const token = textToken(this.pending);
+    token.level = this.pendingLevel;
+    this.tokens.push(token);
+    this.pending = '';
+    return token;
+  }
+
   override scanDelims(start: number, canSplitWord: boolean): ReturnType<StateInline['scanDelims']> {
     const run = super.scanDelims(start, canSplitWord);
     const may = mayEmphasize(this.src, start, start + run.length);
     return { ...run, can_open: run.can_open && may.open, can_close: run.can_close && may.close };
   }
+};
+// Reads up to where a rule may begin. markdown-it's own stops at more characters than any rule begins with.
+parser.inline.ruler.at('text', (state, silent) => {
+  PLAIN.lastIndex = state.pos;
+  const plain = PLAIN.exec(state.src)?.[0];
+  if (plain === undefined) return false;
+  if (!silent) state.pending += plain;
+  state.pos += plain.length;
+  return true;
+});
+const parseInline = parser.inline.parse.bind(parser.inline);
+parser.inline.parse = (text, md, env, tokens) => {
+  if (MARKED.test(text)) parseInline(text, md, env, tokens);
+  else tokens.push(textToken(text));
 };
 // Addresses are judged where they are written into a platform's markup, not here.
 parser.validateLink = () => true;
@@ -90,6 +186,9 @@ parser.normalizeLink = (url) => url;
 parser.normalizeLinkText = (text) => text;
 // Only addresses with a scheme: "README.md" and "example.com" are words.
 parser.core.ruler.disable('linkify');
+// What is in pieces is joined where it is read.
+parser.core.ruler.disable('text_join');
+parser.inline.ruler2.disable('fragments_join');
 parser.block.ruler.before('table', 'too-deep', (state, start, end) => {
   if (state.level < MAX_LEVEL) return false;
   let next = start + 1;
@@ -185,41 +284,41 @@ export function parseMarkdown(markdown: string): readonly Block[] {
     .replaceAll('\r\n', '\n')
     .replaceAll('\r', '\n');
   try {
-    return blocksOf(nest(parser.parse(text, {})));
+    return blocksOf({ tokens: parser.parse(text, {}), at: 0 });
   } catch {
     return [{ type: 'paragraph', children: [{ type: 'text', value: text }] }];
   }
 }
 
-/** A token with what stands between it and its end. */
-interface Nested {
-  readonly token: Token;
-  readonly inner: Nested[];
+/** The tokens and which of them comes next. */
+interface Reader {
+  readonly tokens: readonly Token[];
+  at: number;
 }
 
-function nest(tokens: readonly Token[]): Nested[] {
-  const root: Nested[] = [];
-  const open = [root];
-  for (const token of tokens) {
-    if (token.nesting < 0) {
-      open.pop();
-      continue;
-    }
-    const inner: Nested[] = [];
-    open.at(-1)?.push({ token, inner });
-    if (token.nesting > 0) open.push(inner);
-  }
-  return root;
+/** Reads every block up to the end of the block around them, and that end. */
+function blocksOf(reader: Reader): Block[] {
+  return readInner(reader, blockOf);
 }
 
-function blocksOf(nodes: readonly Nested[]): Block[] {
-  return nodes.map(blockOf);
+/** What `read` makes of each token up to the end of the block around them, and that end. */
+function readInner<Made>(reader: Reader, read: (token: Token, reader: Reader) => Made): Made[] {
+  const made: Made[] = [];
+  for (let token = nextOf(reader); token !== undefined && token.nesting >= 0; token = nextOf(reader))
+    made.push(read(token, reader));
+  return made;
 }
 
-function blockOf({ token, inner }: Nested): Block {
+function nextOf(reader: Reader): Token | undefined {
+  const token = reader.tokens[reader.at];
+  reader.at += 1;
+  return token;
+}
+
+function blockOf(token: Token, reader: Reader): Block {
   switch (token.type) {
     case 'heading_open':
-      return { type: 'heading', depth: Number(token.tag.slice(1)), children: contentOf(inner) };
+      return { type: 'heading', depth: Number(token.tag.slice(1)), children: contentOf(reader) };
     case 'fence':
     case 'code_block':
       return {
@@ -232,25 +331,25 @@ function blockOf({ token, inner }: Nested): Block {
     case 'hr':
       return { type: 'thematicBreak' };
     case 'blockquote_open':
-      return { type: 'blockquote', children: blocksOf(inner) };
+      return { type: 'blockquote', children: blocksOf(reader) };
     case 'bullet_list_open':
-      return { type: 'list', ordered: false, start: 1, children: inner.map(itemOf) };
+      return { type: 'list', ordered: false, start: 1, children: readInner(reader, itemOf) };
     case 'ordered_list_open':
       return {
         type: 'list',
         ordered: true,
         start: Number(token.attrGet('start') ?? 1),
-        children: inner.map(itemOf),
+        children: readInner(reader, itemOf),
       };
     case 'table_open':
-      return tableOf(inner);
+      return tableOf(reader);
     default:
-      return { type: 'paragraph', children: contentOf(inner) };
+      return { type: 'paragraph', children: contentOf(reader) };
   }
 }
 
-function itemOf({ inner }: Nested): ListItem {
-  const children = blocksOf(inner);
+function itemOf(_open: Token, reader: Reader): ListItem {
+  const children = blocksOf(reader);
   const [first] = children;
   const [text] = first?.type === 'paragraph' ? first.children : [];
   const box = text?.type === 'text' ? /^\[([ xX])\](?:\s+|$)/.exec(text.value) : null;
@@ -263,16 +362,19 @@ function itemOf({ inner }: Nested): ListItem {
   return { type: 'listItem', checked: box[1] !== ' ', children };
 }
 
-function tableOf(parts: readonly Nested[]): Table {
-  const rows = parts.flatMap(({ inner }) => inner);
-  return {
-    type: 'table',
-    align: (rows[0]?.inner ?? []).map(({ token }) => alignOf(String(token.attrGet('style')))),
-    children: rows.map(({ inner: cells }) => ({
-      type: 'tableRow',
-      children: cells.map(({ inner }) => ({ type: 'tableCell', children: contentOf(inner) })),
-    })),
+function tableOf(reader: Reader): Table {
+  const align: Align[] = [];
+  const cellOf = (cell: Token, inner: Reader): TableCell => {
+    if (cell.type === 'th_open') align.push(alignOf(String(cell.attrGet('style'))));
+    return { type: 'tableCell', children: contentOf(inner) };
   };
+  const rowOf = (_row: Token, inner: Reader): TableRow => ({
+    type: 'tableRow',
+    children: readInner(inner, cellOf),
+  });
+  // The head and the body.
+  const rows = readInner(reader, (_part, inner) => readInner(inner, rowOf)).flat();
+  return { type: 'table', align, children: rows };
 }
 
 function alignOf(style: string): Align {
@@ -281,41 +383,62 @@ function alignOf(style: string): Align {
 }
 
 /** The content of a block that holds text. */
-function contentOf(nodes: readonly Nested[]): Phrasing[] {
-  return nodes.flatMap(({ token }) =>
+function contentOf(reader: Reader): Phrasing[] {
+  const [content = [], ...more] = readInner(reader, (token) =>
     token.type === 'inline'
-      ? phrasingOf(nest(token.children ?? []))
+      ? phrasingOf(token.children ?? [])
       : [{ type: 'text', value: token.content } as const],
   );
+  return more.length === 0 ? content : content.concat(...more);
 }
 
-function phrasingOf(nodes: readonly Nested[]): Phrasing[] {
-  const made: Phrasing[] = [];
-  for (const { token, inner } of nodes) {
-    const node = inlineOf(token, inner);
-    const last = made.at(-1);
-    if (node.type === 'text' && last?.type === 'text')
-      made[made.length - 1] = { type: 'text', value: last.value + node.value };
-    else if (node.type !== 'text' || node.value !== '') made.push(node);
+function phrasingOf(tokens: readonly Token[]): Phrasing[] {
+  const root: Phrasing[] = [];
+  const open = [root];
+  let siblings = root;
+  /** Text that has been read but not added yet: what markdown-it leaves in pieces is one text. */
+  let text = '';
+  for (const token of tokens) {
+    const node = inlineOf(token);
+    if (typeof node === 'string') {
+      text += node;
+      continue;
+    }
+    if (text !== '') {
+      siblings.push({ type: 'text', value: text });
+      text = '';
+    }
+    if (node === undefined) {
+      open.pop();
+      siblings = open.at(-1) ?? root;
+      continue;
+    }
+    siblings.push(node);
+    if (token.nesting > 0 && 'children' in node) {
+      siblings = node.children;
+      open.push(siblings);
+    }
   }
-  return made;
+  if (text !== '') siblings.push({ type: 'text', value: text });
+  return root;
 }
 
-function inlineOf(token: Token, inner: readonly Nested[]): Phrasing {
+/** What a token begins or is; a text for text, nothing for an end. */
+function inlineOf(token: Token): Phrasing | string | undefined {
   switch (token.type) {
     case 'strong_open':
-      return { type: 'strong', children: phrasingOf(inner) };
+      return { type: 'strong', children: [] };
     case 'em_open':
-      return { type: 'emphasis', children: phrasingOf(inner) };
+      return { type: 'emphasis', children: [] };
     case 's_open':
-      return { type: 'delete', children: phrasingOf(inner) };
+      return { type: 'delete', children: [] };
     case 'link_open':
-      return { type: 'link', url: String(token.attrGet('href') ?? ''), children: phrasingOf(inner) };
+      return { type: 'link', url: String(token.attrGet('href') ?? ''), children: [] };
     case 'image':
       return {
         type: 'image',
         url: String(token.attrGet('src') ?? ''),
-        alt: textOf(phrasingOf(nest(token.children ?? []))),
+        alt: textOf(phrasingOf(token.children ?? [])),
       };
     case 'code_inline':
       return { type: 'inlineCode', value: token.content };
@@ -324,8 +447,8 @@ function inlineOf(token: Token, inner: readonly Nested[]): Phrasing {
     case 'hardbreak':
       return { type: 'break' };
     case 'softbreak':
-      return { type: 'text', value: '\n' };
+      return '\n';
     default:
-      return { type: 'text', value: token.content };
+      return token.nesting < 0 ? undefined : token.content;
   }
 }

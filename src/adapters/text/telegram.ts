@@ -1,6 +1,6 @@
 import type { Part } from '../../gateway/adapter.ts';
 import { formatFor, type PlatformText } from './chunk.ts';
-import { type Dialect, escapeRule, plainDialect } from './dialect.ts';
+import { type Dialect, escapeCharacters, plainDialect } from './dialect.ts';
 
 /** "1-4096 characters after entities parsing" (Bot API, sendMessage); entity offsets are UTF-16 units. */
 const TELEGRAM_LIMIT = 4096;
@@ -13,7 +13,7 @@ const HTML_ENTITIES: Readonly<Record<string, string>> = {
   '>': '&gt;',
   '"': '&quot;',
 };
-const escapeHtml = escapeRule('[&<>]', (char) => HTML_ENTITIES[char] ?? char);
+const escapeHtml = escapeCharacters({ '&': '&amp;', '<': '&lt;', '>': '&gt;' });
 
 function attribute(value: string): string {
   return value.replace(/[&<>"]/g, (char) => HTML_ENTITIES[char] ?? char);
