@@ -15,7 +15,7 @@ import { fillTo, withPlaceholders } from './draw/cells.ts';
 import { exact, paint, span } from './draw/line.ts';
 import type { Glyphs, Theme } from './draw/theme.ts';
 import { Ticker } from './draw/times.ts';
-import { keyNames } from './keys/names.ts';
+import { keyNames } from './keys/bindings.ts';
 import { STATUS_PADDING, statusWidths } from './pages/status.ts';
 import type { Reader } from './reader/reader.ts';
 import { compose, type StatusTable } from './screen/compose.ts';

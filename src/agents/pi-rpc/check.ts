@@ -11,6 +11,7 @@ import { listAt, objectAt, sessionFileFor } from '../../gateway/agent/pi-files.t
 import type { SessionCopies } from '../../store/session-copies.ts';
 import { FileCarrier } from '../files/carrier.ts';
 import { type LinkBeat, LinkLost, leftOut, START_TIMEOUT_MS } from '../pi/backend.ts';
+import { RpcLink } from '../pi/child.ts';
 import {
   noFolder,
   noModel,
@@ -23,7 +24,6 @@ import {
 } from '../pi/failures.ts';
 import { modelName, openFile, PiDialogs } from '../pi/live-session.ts';
 import { CallMeter } from '../spending/spending.ts';
-import { RpcLink } from './rpc-link.ts';
 
 /** A look waits no longer, and no shorter, whatever a start may take. */
 const LIMIT_MS = { least: 10_000, most: 60_000 } as const;

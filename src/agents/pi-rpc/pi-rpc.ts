@@ -19,12 +19,12 @@ import {
   Pool,
   START_TIMEOUT_MS,
 } from '../pi/backend.ts';
+import { piWords, RpcLink } from '../pi/child.ts';
 import { startFailure } from '../pi/failures.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type AgentHostSpec, AgentHosts } from './agent-hosts.ts';
 import type { AgentHost, PiRpcAgentOptions } from './check.ts';
 import { checkPi, guardFlags, modelFlags, probeIn, toolFlags } from './check.ts';
-import { piWords, RpcLink } from './rpc-link.ts';
 
 /** What a child is started with; children of one kind can take any session of it. */
 interface ChildKind {

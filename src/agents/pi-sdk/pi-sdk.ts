@@ -17,9 +17,9 @@ import {
   Pool,
   START_TIMEOUT_MS,
 } from '../pi/backend.ts';
+import { PendingRequests, piWords, RpcLink } from '../pi/child.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { checkPi, guardFlags, modelFlags } from '../pi-rpc/check.ts';
-import { PendingRequests, piWords, RpcLink } from '../pi-rpc/rpc-link.ts';
 import type { OpenSession } from './host-process.ts';
 import { type HostOptions, HostProcess } from './host-process.ts';
 

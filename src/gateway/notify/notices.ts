@@ -17,13 +17,14 @@ import {
   isQuiet,
   type Notice,
   type NoticeKind,
+  NoticeRows,
   noticeText,
   paceOf,
   type Reader,
+  type SendRow,
   together,
   withoutSecrets,
 } from './notice.ts';
-import { NoticeRows, type SendRow } from './notice-rows.ts';
 import type { Owner } from './owners.ts';
 
 /** After a failed try of a channel; then it is given up. */

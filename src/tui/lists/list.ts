@@ -15,8 +15,7 @@ import { fillTo } from '../draw/cells.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
 import type { Glyphs } from '../draw/theme.ts';
 import type { Ticker } from '../draw/times.ts';
-import type { PulseSlice } from '../state/pulse.ts';
-import type { ContextView, LogEntry, SessionRow, Slices } from '../state/slices.ts';
+import type { ContextView, LogEntry, PulseSlice, SessionRow, Slices } from '../state/slices.ts';
 
 /** The five panes, in the order of their number keys. */
 export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as const;

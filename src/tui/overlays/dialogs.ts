@@ -8,7 +8,7 @@ import { type Line, type Span, span, spread, widest } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
 import { type Form, type FormField, fieldText } from '../forms/form.ts';
-import { keyLabel } from '../keys/names.ts';
+import { keyLabel } from '../keys/bindings.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
 import { type Block, fieldSpans, framed, masked, middlePlace, row, type Scene } from '../screen/scene.ts';
 import { scrollTo } from '../state/scroll.ts';

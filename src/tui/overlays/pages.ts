@@ -2,12 +2,21 @@
 
 import type { AdapterView } from '../../gateway/model.ts';
 import { clean, fillTo, wrap } from '../draw/cells.ts';
-import { type Line, span, widest } from '../draw/line.ts';
+import {
+  BLANK,
+  fact,
+  heading,
+  type Line,
+  type Page,
+  paragraph,
+  qrLines,
+  span,
+  widest,
+} from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { commandTable, keyTable } from '../keys/bindings.ts';
 import { inviteLink, invitePlatforms } from '../lists/people.ts';
 import { callKey } from '../lists/questions.ts';
-import { BLANK, fact, heading, type Page, paragraph, qrLines } from '../pages/page.ts';
 import { pulsePage, timingsPage } from '../pages/pulse.ts';
 import { linePage, questionPage, refusalPage, requestPage, taskPage } from '../pages/records.ts';
 import { adapterPage } from '../pages/status.ts';

@@ -6,13 +6,12 @@
 import type { AdapterView } from '../../gateway/model.ts';
 import type { StepKind, Timeline, TimelineStep } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
-import { chart, exact, frame, type Line, span } from '../draw/line.ts';
+import { BLANK, chart, exact, frame, type Line, type Page, paragraph, span } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
 import { clockTime, shortDuration } from '../draw/times.ts';
 import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
-import { type PlatformPulse, PULSE_BUCKETS } from '../state/pulse.ts';
-import { BLANK, type Page, paragraph } from './page.ts';
+import { type PlatformPulse, PULSE_BUCKETS } from '../state/slices.ts';
 
 /** A card has a border, and at least one row for each chart. */
 const LEAST = 6;

@@ -2,14 +2,13 @@
 
 import type { DialogView, LogLine, PairingView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { bar, type Line, span } from '../draw/line.ts';
+import { BLANK, bar, fact, heading, type Line, type Page, paragraph, span } from '../draw/line.ts';
 import { clockTime, dayOf } from '../draw/times.ts';
 import type { RejectedPerson } from '../lists/list.ts';
 import { codeWords } from '../lists/people.ts';
 import { dangers, markedLines } from '../lists/questions.ts';
 import { isUndelivered, taskSign, taskWords } from '../lists/tasks.ts';
 import type { Scene } from '../screen/scene.ts';
-import { BLANK, fact, heading, type Page, paragraph } from './page.ts';
 
 export function taskPage({ glyphs, ticker }: Scene, row: TaskView, width: number): Page {
   const lines: Line[] = [

@@ -2,12 +2,11 @@
 
 import type { AdapterView } from '../../gateway/model.ts';
 import { clean, wrap } from '../draw/cells.ts';
-import { type Line, span } from '../draw/line.ts';
+import { BLANK, fact, heading, type Line, type Page, paragraph, qrLines, span } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
 import { adapterSign, stateWord } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
 import { isOpenTask } from '../state/slices.ts';
-import { BLANK, fact, heading, type Page, paragraph, qrLines } from './page.ts';
 
 export interface StatusRow {
   readonly name: string;

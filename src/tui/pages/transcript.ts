@@ -3,7 +3,7 @@
 import type { MessageMark, TranscriptEntry } from '../../gateway/model.ts';
 import type { SessionView } from '../../gateway/operator/operator.ts';
 import { cellWidth, clean, wrap } from '../draw/cells.ts';
-import { cutLine, type Line, type Span, span } from '../draw/line.ts';
+import { cutLine, type Line, type Page, paragraph, type Span, span } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
 import { clockTime, dayOf } from '../draw/times.ts';
 import type { Field } from '../forms/form.ts';
@@ -12,7 +12,6 @@ import type { Scene } from '../screen/scene.ts';
 import type { Starts } from '../state/scroll.ts';
 import type { TranscriptSlice } from '../state/transcript.ts';
 import type { Mode } from '../state/view.ts';
-import { type Page, paragraph } from './page.ts';
 
 const LIMIT = 4_000;
 

@@ -1,6 +1,7 @@
 /** The panes: a list as lines, and next to the lists on a wide terminal the page of what is selected. */
 
 import { cellWidth, clean, measureCount, wrap } from '../draw/cells.ts';
+import type { Page } from '../draw/line.ts';
 import { frame, type Line, type Span, span } from '../draw/line.ts';
 import type { Glyphs } from '../draw/theme.ts';
 import { dayOf, Ticker } from '../draw/times.ts';
@@ -8,7 +9,6 @@ import { cellsOf, type DrawContext, type ListDefinition, type ListId, type RowOf
 import { LISTS, rowHeight } from '../lists/lists.ts';
 import { callKey, showsWholeCall } from '../lists/questions.ts';
 import { wrappedLog } from '../lists/views.ts';
-import type { Page } from '../pages/page.ts';
 import { pulsePage } from '../pages/pulse.ts';
 import { requestPage, taskPage } from '../pages/records.ts';
 import { adapterPage } from '../pages/status.ts';

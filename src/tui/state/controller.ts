@@ -5,8 +5,7 @@ import type { Action, ActionContext, Effects, Movement } from '../actions/action
 import { clean } from '../draw/cells.ts';
 import { fieldOf } from '../forms/form.ts';
 import type { Bindings } from '../keys/bindings.ts';
-import { route } from '../keys/bindings.ts';
-import { isForeign, latinOf } from '../keys/names.ts';
+import { isForeign, latinOf, route } from '../keys/bindings.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
 import { CommandRunner, NO_ANSWER } from './command-runner.ts';
 import { alive, type Prompt, type Question, type RunOptions, sentenceOf } from './decisions.ts';

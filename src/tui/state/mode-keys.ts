@@ -16,7 +16,7 @@ import {
 } from '../forms/form.ts';
 import { setupKey } from '../forms/setup.ts';
 import type { Bindings } from '../keys/bindings.ts';
-import { latinOf } from '../keys/names.ts';
+import { latinOf } from '../keys/bindings.ts';
 import { completed, completedId, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
 import { composerKey, composerPaste } from './composer.ts';
 import type { Timers } from './store.ts';

@@ -14,7 +14,6 @@ import {
   type SessionView,
 } from '../../gateway/operator/operator.ts';
 import { gatewayOf, originOf, ownId, withOrigin } from '../lists/list.ts';
-import { Pulse, Traffic } from './pulse.ts';
 import type { ContextView, LinkSlice, LogEntry, SessionRow, Slices } from './slices.ts';
 import {
   compareAllowlist,
@@ -24,8 +23,10 @@ import {
   compareSessions,
   compareTasks,
   isOpenTask,
+  Pulse,
   platformRank,
   Ring,
+  Traffic,
 } from './slices.ts';
 
 /**

@@ -2,8 +2,15 @@ import type { Key } from 'ink';
 import { describe, expect, it } from 'vitest';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
 import { edit, fieldOf, fieldText, insert } from '../../../src/tui/forms/form.ts';
-import { bindKeys, commandTable, keyTable, route } from '../../../src/tui/keys/bindings.ts';
-import { keyLabel, keyNames, parseKey } from '../../../src/tui/keys/names.ts';
+import {
+  bindKeys,
+  commandTable,
+  keyLabel,
+  keyNames,
+  keyTable,
+  parseKey,
+  route,
+} from '../../../src/tui/keys/bindings.ts';
 import { fuzzyScore, parseCommand } from '../../../src/tui/keys/palette.ts';
 import { INITIAL_VIEW, withMode } from '../../../src/tui/state/view.ts';
 

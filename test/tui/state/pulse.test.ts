@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chart } from '../../../src/tui/draw/line.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../../src/tui/draw/theme.ts';
-import { Pulse } from '../../../src/tui/state/pulse.ts';
+import { Pulse } from '../../../src/tui/state/slices.ts';
 import { adapterView, NOW, outboxView, sessionView, snapshotOf } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';
 
