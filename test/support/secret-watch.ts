@@ -29,6 +29,12 @@ export function watchConfig(config: unknown): void {
   }
 }
 
+/** Begins anew: one worker runs many files, and a secret of one is an ordinary word in another. */
+export function forget(): void {
+  secrets.clear();
+  outputs.length = 0;
+}
+
 /** What a program writes from now on; `text` is asked at the end of the test. */
 export function watchOutput(who: string, text: () => string): void {
   outputs.push({ who, text });
