@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.ts';
-import type { Row } from '../store/database.ts';
+import type { Row, SqlValue, Tx } from '../store/database.ts';
 import type { AgentEvent } from './agent/agent.ts';
 import type { Core } from './core.ts';
 import { type ChatText, say } from './language/chat-text.ts';
@@ -18,40 +18,71 @@ export interface UsageOwner {
 const SUMS = `COALESCE(SUM(answers), 0) AS answers, COALESCE(SUM(input_tokens), 0) AS input_tokens,
   COALESCE(SUM(output_tokens), 0) AS output_tokens, COALESCE(SUM(cost_usd), 0) AS cost_usd`;
 
+const COUNT = `INSERT INTO usage (day, platform, sender_id, session_id, sender_name, answers, input_tokens,
+    output_tokens, cost_usd) VALUES (?,?,?,?,?,1,?,?,?)
+  ON CONFLICT (day, platform, sender_id, session_id) DO UPDATE SET sender_name = excluded.sender_name,
+    answers = answers + 1, input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd`;
+
+type UsageEvent = Extract<AgentEvent, { type: 'usage' }>;
+
 /** Tokens and cost, stored by day, sender and session. Days are those of the machine's time zone. */
 export class Usage {
   readonly #core: Pick<Core, 'db' | 'clock' | 'events' | 'log'>;
+  /** By the message that a turn works on. */
+  readonly #held = new Map<string, readonly SqlValue[]>();
 
   constructor(core: Pick<Core, 'db' | 'clock' | 'events' | 'log'>) {
     this.#core = core;
   }
 
   /** Counts one answer of the model. Never throws: a count that cannot be stored is logged and lost. */
-  add(owner: UsageOwner, event: Extract<AgentEvent, { type: 'usage' }>): void {
-    const { db, clock, events, log } = this.#core;
+  add(owner: UsageOwner, event: UsageEvent): void {
+    this.#write(this.#count(owner, event));
+  }
+
+  /**
+   * The same for an answer that may be the last of its turn: it is stored in the commit of the turn's outcome
+   * (`storeHeld`), or with `goesOn` when the turn was not over.
+   */
+  hold(turn: string, owner: UsageOwner, event: UsageEvent): void {
+    this.goesOn(turn);
+    this.#held.set(turn, this.#count(owner, event));
+  }
+
+  /** The turn is not at its end, which may be hours away: what is held of it is stored now. */
+  goesOn(turn: string): void {
+    const held = this.#held.get(turn);
+    if (held === undefined) return;
+    this.#held.delete(turn);
+    this.#write(held);
+  }
+
+  /** Stores what is held of a turn with its outcome. Once that is durable, or will never be, call `forgetHeld`. */
+  storeHeld(tx: Tx, turn: string): void {
+    const held = this.#held.get(turn);
+    if (held !== undefined) tx.run(COUNT, held);
+  }
+
+  forgetHeld(turn: string): void {
+    this.#held.delete(turn);
+  }
+
+  #count(owner: UsageOwner, event: UsageEvent): readonly SqlValue[] {
+    const { clock, events } = this.#core;
     const { platform, senderId, senderName, sessionId } = owner;
     const { inputTokens, outputTokens, costUsd } = event;
     const where = platform === undefined ? {} : { platform };
     events.emit({ ...where, ...event, senderId, sessionId });
-    db.write((tx) =>
-      tx.run(
-        `INSERT INTO usage (day, platform, sender_id, session_id, sender_name, answers, input_tokens, output_tokens,
-           cost_usd) VALUES (?,?,?,?,?,1,?,?,?)
-         ON CONFLICT (day, platform, sender_id, session_id) DO UPDATE SET sender_name = excluded.sender_name,
-           answers = answers + 1, input_tokens = input_tokens + excluded.input_tokens,
-           output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd`,
-        [
-          dayOf(clock()),
-          platform ?? '',
-          senderId,
-          sessionId,
-          senderName,
-          Math.round(inputTokens),
-          Math.round(outputTokens),
-          costUsd,
-        ],
-      ),
-    ).catch((error: unknown) => log.warn('usage could not be stored', { error: messageOf(error) }));
+    const tokens = [Math.round(inputTokens), Math.round(outputTokens)];
+    return [dayOf(clock()), platform ?? '', senderId, sessionId, senderName, ...tokens, costUsd];
+  }
+
+  #write(count: readonly SqlValue[]): void {
+    const { db, log } = this.#core;
+    db.write((tx) => tx.run(COUNT, count)).catch((error: unknown) =>
+      log.warn('usage could not be stored', { error: messageOf(error) }),
+    );
   }
 
   ofSession(sessionId: string): UsageTotal {

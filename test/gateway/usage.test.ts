@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
+import type { Agent } from '../../src/gateway/agent/agent.ts';
 import { usageText } from '../../src/gateway/usage.ts';
 import { Metrics } from '../../src/server/metrics.ts';
 import { Rig } from './rig.ts';
@@ -51,6 +53,45 @@ describe('the usage of the model', () => {
     await start();
     await rig.say('[hang]');
     expect(await ask('/usage')).toContain('This session: 0 tokens in');
+  });
+
+  it('is stored with the outcome of the turn: a message is three records', async () => {
+    await start();
+    await ask(TEXT);
+    const { seq } = rig.stores.sessions.stats();
+    await ask(TEXT);
+    // Accepted, answered, delivered.
+    expect(rig.stores.sessions.stats().seq - seq).toBe(3);
+  });
+
+  it('is stored at once when the turn goes on', async () => {
+    const scripted = createScriptedAgent();
+    const works: Agent = {
+      backend: 'scripted',
+      check: (signal) => scripted.check(signal),
+      stop: () => scripted.stop(),
+      open: (spec) => {
+        const conversation = scripted.open(spec);
+        return {
+          steer: (input) => conversation.steer(input),
+          control: (command) => conversation.control(command),
+          close: () => conversation.close(),
+          run: (input, listener, signal) => {
+            listener({ type: 'started' });
+            listener({ type: 'usage', inputTokens: 5, outputTokens: 2, costUsd: 0 });
+            listener({ type: 'tool_start', id: '1', name: 'bash' });
+            return conversation.run(input, listener, signal);
+          },
+        };
+      },
+    };
+    rig = await Rig.start({
+      agent: works,
+      capabilities: { edit: false, typing: false },
+      config: { security: { allowAll: true } },
+    });
+    await rig.say('[hang]');
+    expect(await ask('/usage')).toContain('This session: 5 tokens in, 2 out');
   });
 
   it('of a task counts for its session and its sender', async () => {

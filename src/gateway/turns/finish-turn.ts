@@ -16,6 +16,7 @@ import type { Outbox } from '../send/outbox.ts';
 import { mayStaySilent, type Reply, withoutSilence } from '../send/reply.ts';
 import { keepLine, markLine } from '../sessions/said.ts';
 import type { SessionFeed, SessionRecord } from '../sessions/sessions.ts';
+import type { Usage } from '../usage.ts';
 import type { TurnJournal } from './turn-journal.ts';
 
 /**
@@ -125,6 +126,7 @@ export interface FinishTurnDeps extends Core {
   readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
   readonly feed: SessionFeed;
   readonly journal: Pick<TurnJournal, 'noteIn'>;
+  readonly usage: Usage;
   /** With `noAgent` no one gets an automatic answer. */
   readonly silent: boolean;
 }
@@ -143,7 +145,7 @@ export async function finishTurn(
   outcome: Outcome,
   reply: Reply,
 ): Promise<FinishedTurn> {
-  const { inbox, outbox, egress, log } = deps;
+  const { inbox, outbox, egress, log, usage } = deps;
   const over = outcome.kind === 'answered' && reply.continues && reply.text.trim() === '';
   const answer = withoutSilence(reply.text);
   const silent = outcome.kind === 'answered' && answer === '' && mayStaySilent(item.message);
@@ -171,6 +173,7 @@ export async function finishTurn(
     .persist((tx) => {
       inbox.setState(tx, item, 'done');
       markLine(tx, item.id, mark);
+      usage.storeHeld(tx, item.id);
       if (kept !== undefined && kept !== '')
         keepLine(tx, {
           sessionId: session.id,
@@ -187,6 +190,7 @@ export async function finishTurn(
       log.error('an outcome could not be stored', { id: item.id, error: messageOf(error) });
       return undefined;
     });
+  usage.forgetHeld(item.id);
   deps.timings.answered(item, row);
   // Counted together with the delivery that begins below: who sees the turn finds its answer on the way.
   if (outcome.kind === 'answered') session.turns += 1;

@@ -21,7 +21,6 @@ import { Reply } from '../send/reply.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import { counted } from '../spending/ledger.ts';
 import type { Spending } from '../spending/spending.ts';
-import type { Usage } from '../usage.ts';
 import {
   type FinishTurnDeps,
   finishTurn,
@@ -38,7 +37,6 @@ export interface LiveSessionDeps extends FinishTurnDeps {
   readonly slots: TurnSlots;
   /** The pi in a terminal that works in this session instead. */
   readonly terminalOf: (session: SessionRecord) => Agent | undefined;
-  readonly usage: Usage;
   readonly spending: Spending;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
   readonly dialogs: Pick<Dialogs, 'asker' | 'ended' | 'approvedBefore' | 'turnEnded'>;
@@ -114,7 +112,9 @@ export class LiveSession {
       hold: () => this.#hold(),
       before: () => this.#sayBeforeQuestion(),
     });
-    const answered = this.#deps.timings.asked(this.queue.current);
+    const asking = this.queue.current;
+    if (asking !== undefined) this.#deps.usage.goesOn(asking.id);
+    const answered = this.#deps.timings.asked(asking);
     const answer = await this.#asker(question, signal).finally(answered);
     const { current } = this.queue;
     if (current === undefined || signal.aborted) return answer;
@@ -251,6 +251,7 @@ export class LiveSession {
   /** Its turn stays in the store unchanged; no one types anymore, and the draft stays unchanged. */
   async #cutOff({ id }: InboxItem): Promise<void> {
     this.#endTyping();
+    this.#deps.usage.goesOn(id);
     await this.#reply?.leave();
     this.#deps.log.info('a turn is cut off by the stop; the next start continues it', { id });
   }
@@ -259,6 +260,7 @@ export class LiveSession {
   async #takeUp(items: readonly InboxItem[]): Promise<TakenUp | undefined> {
     const { agent, decide, files } = this.#deps;
     if (agent?.movesSessions !== true || !this.#isHere) return undefined;
+    for (const { id } of items) this.#deps.usage.goesOn(id);
     await this.#reply?.leave();
     const taken = await takeUp(this, items, decide, say('resume.hostGone'));
     if (taken === undefined) return undefined;
@@ -297,6 +299,7 @@ export class LiveSession {
       void atRest.then(endTyping);
     } catch (error) {
       endTyping();
+      this.#deps.usage.goesOn(item.id);
       this.#deps.log.error('a message could not be brought to its end', {
         id: item.id,
         error: messageOf(error),
@@ -364,7 +367,7 @@ export class LiveSession {
   }
 
   #event(item: InboxItem, event: AgentEvent): void {
-    const { db, sessions, events, log, timings } = this.#deps;
+    const { db, sessions, events, log, timings, usage } = this.#deps;
     timings.saw(item, event);
     if (event.type === 'model') return;
     if (event.type === 'session') {
@@ -380,8 +383,8 @@ export class LiveSession {
     if (event.type === 'usage') {
       const { sender, chat } = item.message;
       const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };
-      this.#deps.usage.add({ ...owner, sessionId: this.session.id }, event);
-    }
+      usage.hold(item.id, { ...owner, sessionId: this.session.id }, event);
+    } else usage.goesOn(item.id);
     const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
     if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });
   }
