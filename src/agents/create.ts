@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { Agent } from '../gateway/agent/agent.ts';
@@ -67,6 +67,12 @@ export async function createAgentFor(
       ? undefined
       : new SessionCopies(folder.agentSessions, agent.copiedBytes, elsewhere);
   await copies?.removeParts();
+  if (agent.sessionDir !== undefined && !existsSync(folder.agentSessions)) {
+    mkdirSync(folder.agentSessions, { recursive: true, mode: 0o700 });
+    log.warn(`agent.sessionDir did not exist and was created: ${folder.agentSessions}`, {
+      hint: 'If it is on shared storage, check that the storage is mounted: no session file was found in it.',
+    });
+  }
   return createAgent(agent.backend, {
     command: agent.command,
     sharesFiles: agent.sharesFiles,

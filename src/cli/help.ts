@@ -42,7 +42,7 @@ const OWN_FLAGS: readonly (readonly [flag: string, of: string, help: string])[] 
   ['--fall-back', '--no-tui', 'start with the last good configuration if the new one fails'],
   ['--accept-lost-changes', '--no-tui', 'start although the newest changes of the data are lost'],
   ['--format <format>', 'export', 'md (default), json or html'],
-  ['--minutes <n>', 'prove', 'how long (default 1)'],
+  ['--minutes <n>', 'prove', 'how many minutes it takes (default 1)'],
   ['--postgres <url>', 'prove', 'two gateways on a new database there (a URL, $NAME or !command)'],
   ['--yes', 'person erase', 'do not ask'],
   ['--fix', 'security audit', 'repair what can be repaired safely'],

@@ -1,14 +1,15 @@
 import stringWidth from 'string-width';
 import { allDrained } from '../gateway/agent/agent.ts';
-import type {
-  AllowlistView,
-  DialogView,
-  PairingView,
-  ScheduleView,
-  TaskStep,
-  TaskView,
-  TranscriptEntry,
-  UsageTotal,
+import {
+  type AllowlistView,
+  type DialogView,
+  hostState,
+  type PairingView,
+  type ScheduleView,
+  type TaskStep,
+  type TaskView,
+  type TranscriptEntry,
+  type UsageTotal,
 } from '../gateway/model.ts';
 import { rowName } from '../gateway/operator/operations/operation.ts';
 import type {
@@ -58,7 +59,7 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
       : []),
     ...(online ? (gateway.agent.hosts ?? []) : []).map(
       (host) =>
-        `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} running: ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
+        `  host ${host.name}: ${hostState(host)}, ${host.running} of ${host.maxConcurrent} running: ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
     ),
     ...(online && allDrained(gateway.agent.hosts ?? [])
       ? ['WARNING no host takes new sessions: all are drained']

@@ -260,6 +260,11 @@ export interface AgentHostView {
   readonly hint?: string;
 }
 
+/** What operators read for the state of a host: `parked` (the name in the API) is a failure that needs them. */
+export function hostState({ state }: Pick<AgentHostView, 'state'>): string {
+  return state === 'parked' ? 'failed' : state;
+}
+
 export interface AgentView {
   readonly backend: string;
   readonly running: number;

@@ -49,7 +49,7 @@ describe('a gateway with a pool of hosts', () => {
       const status = async () => (await runCli(['status', '--data-dir', folder.path])).stdout;
       await vi.waitFor(
         async () =>
-          expect(await status()).toMatch(/host gone: parked.*\n.*next step: .*no-such-program-anywhere/),
+          expect(await status()).toMatch(/host gone: failed.*\n.*next step: .*no-such-program-anywhere/),
         { timeout: 60_000, interval: 500 },
       );
       expect(await status()).toMatch(/host good: \w+, \d of 3 running/);

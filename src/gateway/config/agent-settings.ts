@@ -186,7 +186,7 @@ function collect(value: unknown, into: Set<string>): void {
 const DRAINED = 'drained_hosts';
 
 /** What the operator has said so far, whether or not agent.hosts still names them. */
-function drainedHosts(db: Pick<Database, 'get'>): Readonly<Record<string, Drain>> {
+export function drainedHosts(db: Pick<Database, 'get'>): Readonly<Record<string, Drain>> {
   const stored = db.get('SELECT value FROM facts WHERE name = ?', [DRAINED])?.['value'];
   return typeof stored === 'string' ? JSON.parse(stored) : {};
 }

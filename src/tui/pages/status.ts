@@ -1,6 +1,6 @@
 /** The status page, as rows of a table, and the page of one adapter. */
 
-import type { AdapterView } from '../../gateway/model.ts';
+import { type AdapterView, hostState } from '../../gateway/model.ts';
 import { clean, wrap } from '../draw/cells.ts';
 import { BLANK, fact, heading, type Line, type Page, paragraph, qrLines, span } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
@@ -57,7 +57,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     ...(agent.hosts ?? []).map((host) =>
       row(
         `Host ${host.name}`,
-        `${host.state}, ${host.running} of ${host.maxConcurrent} running: ${host.hint ?? host.detail}`,
+        `${hostState(host)}, ${host.running} of ${host.maxConcurrent} running: ${host.hint ?? host.detail}`,
       ),
     ),
     row('Clients', gateway.clients),

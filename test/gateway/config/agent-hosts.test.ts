@@ -1,6 +1,12 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createAgentFor } from '../../../src/agents/create.ts';
+import { type Logger, silentLogger } from '../../../src/base/log.ts';
 import { checkConfig } from '../../../src/gateway/config/load.ts';
 import { resolveSettings, type Settings } from '../../../src/gateway/config/settings.ts';
+import { dataFolder, withSessionsIn } from '../../../src/store/data-folder.ts';
 
 const settings = (agent: unknown, overrides = {}): Settings =>
   resolveSettings(checkConfig({ agent }, 'config.json').config, overrides, {}, '/started');
@@ -15,6 +21,22 @@ describe('agent.hosts', () => {
     ]);
     expect(agent.maxConcurrent).toBe(12);
     expect(settings({}).agent.maxConcurrent).toBe(4);
+  });
+
+  it('says when the directory that all hosts share was not there, as when it is not mounted', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'shared-'));
+    const sessionDir = join(root, 'mnt', 'pi-sessions');
+    const warned: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (text) => void warned.push(text), child: () => log };
+    const start = async (): Promise<void> => {
+      const folder = withSessionsIn(dataFolder(root, {}), sessionDir);
+      await (await createAgentFor(settings({ hosts: [A], sessionDir }), folder, log, {})).stop();
+    };
+    await start();
+    await start();
+    expect(warned).toEqual([`agent.sessionDir did not exist and was created: ${sessionDir}`]);
+    expect(existsSync(sessionDir)).toBe(true);
+    rmSync(root, { recursive: true });
   });
 
   it('keeps copies of session files up to a size, if it is told to', () => {

@@ -103,7 +103,7 @@ describe('a session of an agent elsewhere', () => {
     const shown = rig.seen.findLast((event) => event.type === 'gateway');
     expect(shown?.gateway.agent.hosts).toEqual([view]);
     const doctor = await rig.operator.run({ type: 'doctor' });
-    expect(doctor.message).toContain('agent host b: parked: No route. Plug it in.');
+    expect(doctor.message).toContain('agent host b: failed: No route. Plug it in.');
   });
 
   it('is shown as closed to new sessions when the last host is drained, in every answer', async () => {

@@ -4,9 +4,10 @@ import { defined } from '../../../base/defined.ts';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Drain } from '../../agent/agent.ts';
 import type { AgentAnswer } from '../../agent/question.ts';
-import { keepDrain } from '../../config/agent-settings.ts';
+import { drainedHosts, keepDrain } from '../../config/agent-settings.ts';
 import { SpendPerSchema, SpendScopeSchema } from '../../config/schema.ts';
 import type { Gateway } from '../../gateway.ts';
+import { hostState } from '../../model.ts';
 import { readAnswer } from '../../questions/chat-answers.ts';
 import type { Dialog } from '../../questions/dialog.ts';
 import { answeredText } from '../../questions/wording.ts';
@@ -23,7 +24,6 @@ export const HOSTS = [
     words: [
       {
         say: 'hosts',
-        live: true,
         group: 'configuration',
         args: '[drain|undrain <host> [move]]',
         help: 'list the hosts of agent.hosts, or keep new sessions away from one',
@@ -32,13 +32,15 @@ export const HOSTS = [
     ],
     run({ gateway }) {
       const open = openSessions(gateway);
+      const offline = hostsOfStore(gateway, open);
+      if (offline !== undefined) return offline;
       const hosts = (gateway.view().agent.hosts ?? []).map((host) => ({
         ...host,
         open: open.get(host.name) ?? 0,
       }));
       const lines = hosts.map(
         ({ name, state, running, maxConcurrent, sessions = 0, free = 0, open: here, detail, hint }) =>
-          `${name}: ${state}, ${running} of ${maxConcurrent} running, ${sessions} with a process, ${free} free, ${here} open ${here === 1 ? 'session' : 'sessions'}: ${hint ?? detail}`,
+          `${name}: ${hostState({ state })}, ${running} of ${maxConcurrent} running, ${sessions} with a process, ${free} free, ${here} open ${here === 1 ? 'session' : 'sessions'}: ${hint ?? detail}`,
       );
       const unknown = [...open].filter(([name]) => !hosts.some((host) => host.name === name));
       lines.push(...unknown.map(([name, n]) => `${name}: not in agent.hosts, ${n} open`));
@@ -52,8 +54,8 @@ export const HOSTS = [
     audit: ({ host, move }) => (move === true ? `${host} move` : host),
     http: 'POST /api/hosts/:host/drain',
     words: [
-      { say: 'hosts drain <host>', live: true },
-      { say: 'hosts drain <host> move', live: true, read: ({ host }) => ({ host, move: true }) },
+      { say: 'hosts drain <host>' },
+      { say: 'hosts drain <host> move', read: ({ host }) => ({ host, move: true }) },
     ],
     run: ({ gateway }, { host, move }) => drain(gateway, host, move === true ? 'all' : 'new'),
   }),
@@ -63,7 +65,7 @@ export const HOSTS = [
     params: { host: Id },
     audit: ({ host }) => host,
     http: 'POST /api/hosts/:host/undrain',
-    words: [{ say: 'hosts undrain <host>', live: true }],
+    words: [{ say: 'hosts undrain <host>' }],
     run: ({ gateway }, { host }) => drain(gateway, host, undefined),
   }),
 ] as const;
@@ -76,23 +78,48 @@ function openSessions({ deps }: Gateway): ReadonlyMap<string, number> {
   return new Map(rows.map((row) => [String(row['host']), Number(row['n'])]));
 }
 
-async function drain(gateway: Gateway, host: string, how: Drain | undefined): Promise<CommandResult> {
-  const { agent, stores } = gateway.deps;
+/** What the store says when no gateway is running, or one without an agent: nothing looks at the hosts. */
+function hostsOfStore({ deps }: Gateway, open: ReadonlyMap<string, number>): CommandResult | undefined {
+  const { agent, settings, stores } = deps;
+  if (agent !== undefined || settings.agent.hosts.length === 0) return undefined;
+  const drained = drainedHosts(stores.sessions);
+  const hosts = settings.agent.hosts.map(({ name, maxConcurrent }) => ({
+    ...{ name, maxConcurrent, open: open.get(name) ?? 0 },
+    ...defined({ drained: drained[name] }),
+  }));
+  const lines = hosts.map(
+    ({ name, open: here, drained: how }) =>
+      `${name}: not checked, ${here} open ${here === 1 ? 'session' : 'sessions'}${how === undefined ? '' : ', drained'}`,
+  );
+  return { message: ['no agent is running: this is what is stored', ...lines].join('\n'), data: hosts };
+}
+
+/** Without a running gateway it takes effect at the next start. */
+async function drain({ deps }: Gateway, host: string, how: Drain | undefined): Promise<CommandResult> {
+  const { agent, settings, stores } = deps;
   const before = agent?.hosts?.().find(({ name }) => name === host);
-  if (agent === undefined || before === undefined)
+  const stored = agent === undefined && settings.agent.hosts.some(({ name }) => name === host);
+  if (before === undefined && !stored)
     throw new GatewayError('no_such_host', `agent.hosts names no host ${host}`, {
       status: 404,
       hint: 'List the hosts: pi-gateway-tui hosts.',
     });
-  if (how === 'all' && agent.movesSessions !== true)
+  const { sessionDir, copiedBytes } = settings.agent;
+  const moves = agent?.movesSessions ?? (stored && (sessionDir ?? copiedBytes) !== undefined);
+  if (how === 'all' && !moves)
     throw new GatewayError('cannot_move', `the sessions of ${host} cannot continue on other hosts`, {
       status: 409,
       hint: 'Their files are on that host. Set agent.sessionFiles to "store", or agent.sessionDir to a directory that all hosts share, or drain it without "move".',
     });
-  if (how === undefined && before.draining !== true) return { message: `${host} is not drained` };
+  const drained = stored ? drainedHosts(stores.sessions)[host] !== undefined : before?.draining === true;
+  if (how === undefined && !drained) return { message: `${host} is not drained` };
   await keepDrain(stores.sessions, host, how);
-  agent.drain?.(host, how);
-  const open = agent.hosts?.().some(({ state, draining }) => state === 'up' && draining !== true) === true;
+  if (stored) {
+    const words = how === undefined ? 'gets new sessions again' : 'gets no new sessions';
+    return { message: `${host} ${words} from the next start of the gateway` };
+  }
+  agent?.drain?.(host, how);
+  const open = agent?.hosts?.().some(({ state, draining }) => state === 'up' && draining !== true) === true;
   return { message: doneWords(host, how, open) };
 }
 
@@ -129,7 +156,6 @@ export const LIMITS = [
     words: [
       {
         say: 'limits raise <scope> <per> [subject] [amount]',
-        live: true,
         read: ({ scope, per, subject, amount }) => ({ scope, per, ...namesOf(scope ?? '', subject, amount) }),
       },
     ],

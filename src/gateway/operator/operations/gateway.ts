@@ -8,7 +8,7 @@ import { allDrained } from '../../agent/agent.ts';
 import { backupText, sizeText, verifyBackup } from '../../backup/restore.ts';
 import { followConfig } from '../../config/live-config.ts';
 import type { Gateway } from '../../gateway.ts';
-import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
+import { hostState, PLATFORMS, type Platform, userIdFault } from '../../model.ts';
 import { writeDebugBundle } from '../debug-bundle.ts';
 import type { CommandResult } from '../operator.ts';
 import { Id, type OperatorCore, operation, PlatformName } from './operation.ts';
@@ -202,7 +202,7 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
   let ok = agent.ok && hosts.every(({ state }) => state !== 'parked');
   for (const host of hosts)
     lines.push(
-      `agent host ${host.name}: ${host.state}: ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+      `agent host ${host.name}: ${hostState(host)}: ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
     );
   if (allDrained(hosts)) {
     ok = false;
