@@ -99,7 +99,7 @@ export interface Backing {
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
 /** A stop has seconds: a database larger than this keeps its journal, and the next start reads both. */
 const LAST_SNAPSHOT_BYTES = 64 * 1024 * 1024;
-/** sql.js needs up to three times a database in its memory to clean it. */
+/** Cleaning a database holds up the main thread, and sql.js needs up to three times its size in memory. */
 const PURGE_ON_DISK_BYTES = 64 * 1024 * 1024;
 /** About what one message with its answer needs. */
 const PROBE_BYTES = 64 * 1024;
@@ -192,7 +192,7 @@ export class FileBacking implements Backing {
 
   async keepCopy(now: number): Promise<string> {
     const backup = await backupPath(this.#disk, this.#path, now);
-    await this.#writeSnapshotTo(`${backup}.tmp`, this.committer.seq);
+    await this.committer.betweenBatches(() => this.#writeSnapshotTo(`${backup}.tmp`, this.committer.seq));
     await publish(this.#disk, `${backup}.tmp`, backup);
     return backup;
   }

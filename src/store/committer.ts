@@ -3,7 +3,7 @@ import { Histogram } from '../base/histogram.ts';
 import type { Logger } from '../base/log.ts';
 import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
-import { RecordingTx, type Tx } from './transaction.ts';
+import { type JournalStatement, RecordingTx, repeat, type Tx } from './transaction.ts';
 
 /** Below this a sync is typically over before another thread could have taken it up and answered. */
 const FAST_MS = 0.5;
@@ -46,10 +46,14 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
+/** What one body has changed. */
+type Changes = readonly JournalStatement[];
+
 interface Batch {
   /** The last record of the batch. */
   readonly seq: number;
-  readonly records: number;
+  readonly records: readonly Changes[];
+  readonly bytes: number;
   readonly done: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
@@ -62,6 +66,10 @@ const COMMIT_BOUNDS = [
 /** A batch ends at whichever comes first: the main thread has other work, and a record should not wait for a novel. */
 const BATCH_MS = 8;
 const BATCH_BYTES = 1024 * 1024;
+
+/** SQLite's own transaction ends after so much: until then it is what a refusal of the disk takes back and does again. */
+const OPEN_RECORDS = 64;
+const OPEN_BYTES = 256 * 1024;
 
 /** What a journal has to be able to do: a file's, or PostgreSQL's. */
 export type JournalWriter = Pick<Journal, 'prepare' | 'add' | 'discard' | 'pendingBytes' | 'flush' | 'seal'>;
@@ -102,9 +110,13 @@ export interface CommitterOptions {
 }
 
 /**
- * Group commit. Bodies that are waiting are applied together inside one transaction in memory, their records go to the
- * journal with one write and one sync, and then the transaction is committed and the callers hear of it. While a sync
- * is in progress the next bodies collect. When the disk refuses, the transaction is rolled back: nothing of it stays.
+ * Group commit. Bodies that are waiting are applied together, their records go to the journal with one write and one
+ * sync, and then the callers hear of it. While a sync is in progress the next bodies collect. When the disk refuses,
+ * nothing of them stays.
+ *
+ * SQLite's own transaction goes on over many batches: to end it costs more than what a message changes, and its file is
+ * gone after a crash anyway. To take a batch or a body back, all of it is rolled back, and what was acknowledged in it is
+ * done again: the records are kept until then.
  *
  * The fence is looked at before each batch and again when it is on the disk, before anybody hears of it. A successor
  * reads the journal after it has replaced the lock: whatever was acknowledged here is in what it reads, and whatever it
@@ -119,12 +131,17 @@ export class Committer {
   readonly #policy = new SyncPolicy();
   #seq: number;
   #queue: Job[] = [];
-  #between: (() => Promise<void>)[] = [];
+  #between: { readonly run: () => Promise<void>; readonly reject: (error: unknown) => void }[] = [];
   #pumping: Promise<void> | undefined;
   #inFlight: Promise<void> | undefined;
   #broken: GatewayError | undefined;
   /** Why the disk refused the last batch. */
   #refused: GatewayError | undefined;
+  /** Acknowledged, and in the transaction that is open. */
+  #open: Changes[] = [];
+  #openBytes = 0;
+  /** After SQLite's file had no room: how many there have to be before the next try. */
+  #commitFrom = OPEN_RECORDS;
   #commits = 0;
   #syncs = 0;
 
@@ -178,10 +195,10 @@ export class Committer {
     return this.#inFlight ?? Promise.resolve();
   }
 
-  /** Runs `action` while no batch is in progress. */
+  /** Runs `action` while no batch is in progress and no transaction open. */
   betweenBatches<T>(action: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#between.push(() => action().then(resolve, reject));
+      this.#between.push({ run: () => action().then(resolve, reject), reject });
       this.#wake();
     });
   }
@@ -189,6 +206,7 @@ export class Committer {
   /** Resolves when nothing waits anymore. */
   async idle(): Promise<void> {
     while (this.#pumping !== undefined) await this.#pumping;
+    if (this.#broken === undefined) this.#commit();
   }
 
   #wake(): void {
@@ -206,7 +224,11 @@ export class Committer {
     // Anyone who else writes in this turn of the event loop shares the first sync.
     await nextTurn();
     while (this.#hasWork()) {
-      for (const action of this.#between.splice(0)) await action();
+      for (const { run, reject } of this.#between.splice(0)) {
+        const failure = this.#broken === undefined ? this.#commit() : undefined;
+        if (failure === undefined) await run();
+        else reject(failure);
+      }
       if (this.#queue.length === 0) continue;
       const records = await this.#commitBatch();
       this.#options.onBatch();
@@ -241,93 +263,123 @@ export class Committer {
       this.#inFlight = undefined;
     }
     for (const job of batch.done) job.resolve();
-    return batch.records;
+    return batch.records.length;
   }
 
-  /**
-   * Runs bodies inside one transaction, each behind a savepoint so that one that throws leaves the others alone. Before
-   * anything has changed there are no others: then the whole transaction is taken back, and SQLite keeps no second copy
-   * of each page that the body changes.
-   */
+  /** Runs bodies; one that throws leaves the others alone. */
   #apply(): Batch | undefined {
     const { engine, journal } = this.#options;
     const base = this.#seq;
-    let seq = base;
+    const records: Changes[] = [];
     const done: Batch['done'] = [];
     const started = performance.now();
     let next = 0;
     try {
-      engine.begin();
+      if (!engine.inTransaction) engine.begin();
       while (next < this.#queue.length) {
         const job = this.#queue[next++];
         if (job === undefined) break;
         const tx = new RecordingTx(engine);
-        const first = seq === base;
-        if (!first) engine.savepoint();
         let resolve: () => void;
         try {
           resolve = job.run(tx);
         } catch (error) {
-          if (!first) engine.rollbackToSavepoint();
-          else {
-            engine.rollback();
-            engine.begin();
-          }
+          // A statement that fails takes itself back, and with little memory SQLite everything.
+          if (tx.statements.length > 0 || !engine.transactionLives()) this.#again(records);
           job.reject(error);
           continue;
         } finally {
           tx.end();
         }
-        if (!first) engine.release();
-        if (tx.statements.length > 0) journal.add(++seq, base, tx.statements);
+        if (tx.statements.length > 0) {
+          records.push(tx.statements);
+          journal.add(base + records.length, base, tx.statements);
+        }
         done.push({ resolve, reject: job.reject });
         if (journal.pendingBytes > BATCH_BYTES || performance.now() - started > BATCH_MS) break;
       }
     } catch (error) {
-      // SQLite gave up the whole transaction (out of memory): nothing of this batch happened.
       journal.discard();
-      this.#rollBack();
       const failure = this.#failure(error);
+      this.#takeBack();
       for (const job of [...done, ...this.#queue.splice(0, Math.max(next, 1))]) job.reject(failure);
       return undefined;
     }
     this.#queue.splice(0, next);
-    return { seq, records: seq - base, done };
+    return { seq: base + records.length, records, bytes: journal.pendingBytes, done };
   }
 
   /** Makes an applied batch durable, or takes it back. */
   async #store(batch: Batch): Promise<void> {
-    const { engine, journal } = this.#options;
-    if (batch.records > 0) {
+    const { records } = batch;
+    if (records.length > 0) {
       try {
-        await this.#flush(batch.records);
+        await this.#flush(records.length);
       } catch (error) {
-        this.#rollBack();
-        throw this.#failure(error);
+        this.#takeBack();
+        throw this.#broken ?? this.#failure(error);
       }
       try {
         this.#options.fence();
       } catch (error) {
         // On the disk, but perhaps not in what the successor has read.
-        this.#rollBack();
+        this.#takeBack();
         this.#broken = this.#failure(error);
         throw this.#broken;
       }
+      this.accepted();
+      this.#open.push(...records);
+      this.#openBytes += batch.bytes;
     }
+    this.#commits += records.length;
+    this.#seq = batch.seq;
+    if (this.#open.length >= this.#commitFrom || this.#openBytes > OPEN_BYTES) this.#commit();
+  }
+
+  /** Ends SQLite's transaction. Answers why it could not be: then it goes on. */
+  #commit(): GatewayError | undefined {
+    const { engine } = this.#options;
+    if (!engine.inTransaction) return undefined;
     try {
       engine.commit();
+    } catch (error) {
+      this.#commitFrom = Math.max(this.#open.length, OPEN_RECORDS) * 2;
+      this.#openBytes = 0;
+      const failure = this.#failure(error);
+      this.#takeBack();
+      return this.#broken ?? failure;
+    }
+    this.#open = [];
+    this.#openBytes = 0;
+    this.#commitFrom = OPEN_RECORDS;
+    return undefined;
+  }
+
+  /** What is not acknowledged goes. */
+  #takeBack(): void {
+    try {
+      this.#again([]);
     } catch (error) {
       // On the disk, but not in memory: only a new start can bring the two together again.
       this.#broken = new GatewayError('storage_failed', `the database stopped: ${messageOf(error)}`, {
         hint: 'Restart the gateway; everything acknowledged is in the journal.',
         cause: error,
       });
-      journal.discard();
-      throw this.#broken;
     }
-    if (batch.records > 0) this.accepted();
-    this.#commits += batch.records;
-    this.#seq = batch.seq;
+  }
+
+  /** Takes everything back that is in the open transaction, and does again what stays. */
+  #again(others: readonly Changes[]): void {
+    const { engine } = this.#options;
+    try {
+      engine.rollback();
+    } catch {
+      // SQLite had already rolled back on its own.
+    }
+    engine.forgetStatements();
+    engine.begin();
+    for (const record of [...this.#open, ...others])
+      for (const statement of record) repeat(engine, statement);
   }
 
   async #flush(records: number): Promise<void> {
@@ -338,16 +390,6 @@ export class Committer {
     this.#policy.note(ended - started, ended);
     this.#times.commit.observe((ended - started) / 1000);
     this.#syncs++;
-  }
-
-  #rollBack(): void {
-    const { engine } = this.#options;
-    try {
-      engine.rollback();
-    } catch {
-      // SQLite had already rolled back on its own.
-    }
-    engine.forgetStatements();
   }
 
   #failure(error: unknown): GatewayError {

@@ -7,7 +7,7 @@ import type { Committer, StoreCounts } from './committer.ts';
 import { closedError, type Disk, nodeDisk } from './disk.ts';
 import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
-import { loadStore } from './load.ts';
+import { loadStore, reopen } from './load.ts';
 import { closeBase, type FrozenPages } from './paged-file.ts';
 import {
   compactionPath,
@@ -222,14 +222,12 @@ export class Compactor {
     const { epoch } = journal;
     const { seq, content } = await committer.betweenBatches(async () => {
       await moment();
-      if (committer.broken !== undefined) throw committer.broken;
-      const { seq } = committer;
+      const seq = await this.#closeSegment();
       const freezing = engine.freeze(() => writeMetaSnapshot(engine, seq, epoch));
-      return { seq, content: freezing ?? engine.export() };
+      return { seq, content: disk === nodeDisk ? freezing : (freezing ?? engine.export()) };
     });
-    // What is in memory alone has been copied there already.
     if (content instanceof Uint8Array) return void (await writeBytes(nodeDisk, target, content));
-    const task = { path, target: seq, epoch, temporary: target, pages: await content };
+    const task = { path, target: seq, epoch, temporary: target, ...defined({ pages: await content }) };
     this.#fold =
       disk === nodeDisk ? foldInWorker(task) : { done: foldSnapshot(nodeDisk, task), cancel: async () => {} };
     await this.#fold.done;
@@ -262,9 +260,7 @@ export class Compactor {
       this.#options.fence();
       await publish(disk, temporary, path);
       this.#snapshot = { seq: target, bytes };
-      // SQLite has taken the whole content into memory: it goes back to the disk, also what is small and will grow.
-      const paged = disk.paged?.(path) ?? disk.paged?.(path, await disk.read(path));
-      if (paged !== undefined) await engine.moveTo(paged);
+      await reopen(disk, path, engine);
       return target;
     });
     await journal.removeBefore(seq + 1);
@@ -274,9 +270,7 @@ export class Compactor {
   async #writeCleaned(temporary: string, seq: number): Promise<number> {
     const { path, journal, disk, engine, purgeOnDiskFrom } = this.#options;
     const at = { seq, epoch: journal.epoch };
-    const { paged } = engine;
-    const size = paged === undefined ? 0 : paged.size + paged.changed.bytes;
-    if (disk !== nodeDisk || paged === undefined || size < purgeOnDiskFrom || !canVacuumFiles()) {
+    if (disk !== nodeDisk || engine.size < purgeOnDiskFrom || !canVacuumFiles()) {
       engine.vacuum();
       return writeSnapshot(disk, temporary, engine, at);
     }

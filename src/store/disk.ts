@@ -37,6 +37,8 @@ export interface Disk {
    * `whole`. Absent where a database is kept in memory.
    */
   paged?(path: string, whole?: Uint8Array): PagedFile | undefined;
+  /** SQLite may work in a file of its own next to a database, whose content is copied there. */
+  readonly copies?: boolean;
   /** A new snapshot, for a paged file to stand on. */
   base?(path: string): Promise<Base>;
   /** Names in a directory; empty when there is none. */
@@ -178,6 +180,7 @@ export const nodeDisk: Disk = {
       throw error;
     }
   },
+  copies: true,
   paged(path, whole) {
     // Windows replaces no file that is open.
     if (process.platform === 'win32') return undefined;

@@ -1,14 +1,10 @@
-import type { BindParams, Database as SqlJsDatabase, Statement } from 'sql.js';
+import { readSync } from 'node:fs';
 import { GatewayError } from '../base/errors.ts';
+import { openNativeFile, openNativeMemory } from './native-sqlite.ts';
 import type { FrozenPages, PagedFile } from './paged-file.ts';
-import { sqlJs } from './sqlite.ts';
+import { type Compiled, openWasm, type Row, type Sqlite, type SqlValue } from './sqlite.ts';
 
-/**
- * A value in a row or a parameter. Declare columns for numbers as INTEGER or REAL: whole numbers beyond 32 bits travel
- * as floating point, which such columns turn back into integers and a TEXT column into "1795351490305.0".
- */
-export type SqlValue = string | number | null | Uint8Array;
-export type Row = Readonly<Record<string, SqlValue>>;
+export type { Row, SqlValue } from './sqlite.ts';
 
 /**
  * What a statement does to the store.
@@ -71,12 +67,14 @@ function kindOfWord(word: string, sql: string): StatementKind | undefined {
 }
 
 /**
- * A private copy of the parameters, each of a kind that comes back from the journal as it went in.
+ * A private copy of the parameters, each of a kind that comes back from journal and database as it went in; half of a
+ * character, which UTF-8 cannot express, is replaced here already.
  * @throws TypeError for anything else (NaN would silently become NULL, a boolean or bigint another type)
  */
 export function checkedParams(params: readonly SqlValue[]): SqlValue[] {
   return params.map((value, index) => {
-    if (typeof value === 'string' || value === null) return value;
+    if (typeof value === 'string') return value.toWellFormed();
+    if (value === null) return value;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     // Not `slice`: that of a Buffer is no copy.
     if (value instanceof Uint8Array) return new Uint8Array(value);
@@ -91,113 +89,92 @@ const MAX_PREPARED = 400;
 
 let blank: Promise<Uint8Array> | undefined;
 
-/** sql.js throws plain strings for some misuse; callers get errors. */
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
-}
-
 export class Prepared {
   readonly sql: string;
   readonly kind: StatementKind;
-  readonly #statement: Statement;
-  readonly #changes: () => number;
+  readonly #compiled: Compiled;
+  readonly #db: Sqlite;
   readonly #returns: boolean;
-  #columns: readonly string[] | undefined;
 
-  constructor(sql: string, kind: StatementKind, statement: Statement, changes: () => number) {
+  constructor(sql: string, kind: StatementKind, db: Sqlite) {
     this.sql = sql;
     this.kind = kind;
-    this.#statement = statement;
-    this.#changes = changes;
+    this.#compiled = db.prepare(sql);
+    this.#db = db;
     this.#returns = /\breturning\b/i.test(sql);
   }
 
   /** The number of rows inserted, updated or deleted. */
   run(params: SqlValue[]): number {
-    try {
-      // `bind` resets first: a statement that came to its end needs no second reset here.
-      this.#statement.bind(params satisfies BindParams);
-      if (this.#statement.step()) this.#statement.reset();
-    } catch (error) {
-      this.#statement.reset();
-      throw asError(error);
-    }
-    return this.kind === 'write' ? this.#changes() : 0;
+    const changes = this.#compiled.run(params);
+    return this.kind === 'write' ? changes : 0;
   }
 
   /** Like `run`, with the rows of a RETURNING clause. */
   change(params: SqlValue[]): { rows: Row[]; changes: number } {
-    const rows = this.#returns ? this.all(params) : [];
-    return { rows, changes: this.#returns ? this.#changes() : this.run(params) };
+    if (!this.#returns) return { rows: [], changes: this.run(params) };
+    const rows = this.#compiled.all(params);
+    return { rows, changes: this.#db.changes() };
   }
 
   get(params: SqlValue[]): Row | undefined {
-    return this.#read(params, 1)[0];
+    return this.#compiled.all(params, 1)[0];
   }
 
   all(params: SqlValue[]): Row[] {
-    return this.#read(params, Number.POSITIVE_INFINITY);
+    return this.#compiled.all(params);
   }
 
   free(): void {
-    this.#statement.free();
-  }
-
-  #read(params: SqlValue[], limit: number): Row[] {
-    const rows: Row[] = [];
-    try {
-      this.#statement.bind(params satisfies BindParams);
-      while (rows.length < limit && this.#statement.step()) {
-        this.#columns ??= this.#statement.getColumnNames();
-        const values = this.#statement.get();
-        const row: Record<string, SqlValue> = {};
-        for (let i = 0; i < this.#columns.length; i++) row[this.#columns[i] ?? ''] = values[i] ?? null;
-        rows.push(row);
-      }
-    } catch (error) {
-      throw asError(error);
-    } finally {
-      this.#statement.reset();
-    }
-    return rows;
+    this.#compiled.free();
   }
 }
 
-/** The file behind a database is memory: its own rollback journal and syncs would only cost time. */
-function configure(db: SqlJsDatabase, paged: boolean): void {
+/** The file behind a database is memory, or goes with the process: a rollback journal and syncs would only cost time. */
+function configure(db: Sqlite, inFile: boolean): void {
   db.exec(
     'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000',
   );
   // A rollback must not have to take pages back out of the file.
-  if (paged) db.exec('PRAGMA cache_spill=OFF');
+  if (inFile) db.exec('PRAGMA cache_spill=OFF');
 }
 
 /**
- * SQLite in memory, with prepared statements kept. Knows nothing of files: durability is the journal's.
+ * SQLite with its prepared statements kept, in memory or in a file that no one else knows. Durability is the journal's.
  * Statements that control transactions go through methods; everything else through `prepare`.
  */
 export class Engine {
-  #db: SqlJsDatabase;
+  #db: Sqlite;
   readonly #prepared = new Map<string, Prepared>();
-  readonly #control = new Map<string, Statement>();
   #paged: PagedFile | undefined;
+  #inTransaction = false;
 
-  private constructor(db: SqlJsDatabase, paged?: PagedFile) {
+  private constructor(db: Sqlite, paged?: PagedFile) {
     this.#db = db;
     this.#paged = paged;
-    configure(db, paged !== undefined);
+    configure(db, this.#inFile);
   }
 
-  /** @throws Error when `bytes` are not an SQLite file */
+  /** In memory. @throws Error when `bytes` are not an SQLite file */
   static async open(bytes?: Uint8Array): Promise<Engine> {
-    const { Database } = await sqlJs();
-    return new Engine(new Database(bytes));
+    return new Engine(openNativeMemory(bytes) ?? (await openWasm(bytes)));
+  }
+
+  /**
+   * In a file of its own next to `path`, with this content, that goes with the process. Undefined where this system
+   * cannot. @throws Error when that is not an SQLite file, and what the disk says
+   */
+  static async openCopy(
+    path: string,
+    content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<Engine | undefined> {
+    const db = await openNativeFile(path, content);
+    return db === undefined ? undefined : new Engine(db);
   }
 
   /** The bytes of a database without a table. */
   static blank(): Promise<Uint8Array> {
-    blank ??= sqlJs().then(({ Database }) => {
-      const db = new Database();
+    blank ??= openWasm().then((db) => {
       db.exec('PRAGMA application_id=1'); // without any change there is no byte
       const bytes = db.export();
       db.close();
@@ -207,12 +184,11 @@ export class Engine {
   }
 
   /**
-   * The same for a file that stays on the disk. Undefined when sql.js does not take it so: its way with files is not
-   * part of its interface.
+   * In a file that stays on the disk and of which only what changes is kept elsewhere. Undefined when sql.js does not take
+   * it so: its way with files is not part of its interface.
    */
   static async openPaged(paged: PagedFile): Promise<Engine | undefined> {
-    const { Database } = await sqlJs();
-    const db = new Database(paged.seed);
+    const db = await openWasm(paged.seed);
     if (paged.adopted) return new Engine(db, paged);
     db.close();
     return undefined;
@@ -222,10 +198,8 @@ export class Engine {
   prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
-    const kind = statementKind(sql);
-    const statement = this.#compile(sql);
+    const prepared = new Prepared(sql, statementKind(sql), this.#db);
     if (this.#prepared.size >= MAX_PREPARED) this.forgetStatements();
-    const prepared = new Prepared(sql, kind, statement, () => this.#db.getRowsModified());
     this.#prepared.set(sql, prepared);
     return prepared;
   }
@@ -243,100 +217,104 @@ export class Engine {
     this.#prepared.clear();
   }
 
+  /** Between `begin` and what ends it. */
+  get inTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
   begin(): void {
-    this.#step('BEGIN');
+    this.#db.exec('BEGIN');
+    this.#inTransaction = true;
   }
 
   commit(): void {
-    this.#step('COMMIT');
+    this.#db.exec('COMMIT');
+    this.#inTransaction = false;
   }
 
   rollback(): void {
-    this.#step('ROLLBACK');
+    this.#inTransaction = false;
+    this.#db.exec('ROLLBACK');
+  }
+
+  /** Whether SQLite still has the transaction that was begun, which it gives up when it has no memory. */
+  transactionLives(): boolean {
+    try {
+      this.#db.exec('BEGIN');
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   /** Replay either succeeds or is discarded with the whole database: it needs no way back. */
   beginReplay(): void {
     this.#db.exec('PRAGMA journal_mode=OFF');
-    if (this.#paged !== undefined) this.#db.exec('PRAGMA cache_spill=ON');
+    if (this.#inFile) this.#db.exec('PRAGMA cache_spill=ON');
     this.begin();
   }
 
   endReplay(): void {
     this.commit();
     this.#db.exec('PRAGMA journal_mode=MEMORY');
-    if (this.#paged !== undefined) this.#db.exec('PRAGMA cache_spill=OFF');
-  }
-
-  savepoint(): void {
-    this.#step('SAVEPOINT body');
-  }
-
-  release(): void {
-    this.#step('RELEASE body');
-  }
-
-  rollbackToSavepoint(): void {
-    this.#step('ROLLBACK TO body');
-    this.#step('RELEASE body');
+    if (this.#inFile) this.#db.exec('PRAGMA cache_spill=OFF');
   }
 
   /** `ok`, or what SQLite finds wrong with the structure. */
   integrity(): string {
-    const found = this.#db.exec('PRAGMA integrity_check(10)')[0]?.values.map(([line]) => String(line));
-    if (found === undefined) return 'no answer';
+    const found = this.#db.list('PRAGMA integrity_check(10)').map(String);
+    if (found.length === 0) return 'no answer';
     // An index for searches may lag behind what it is about: it is made again when it is of no use.
     return found.find((line) => line !== 'ok' && !line.startsWith('malformed inverted index')) ?? 'ok';
   }
 
-  /** Builds every page from what is there: nothing is left of deleted rows. No transaction may be open. */
+  /** Builds every page from what is there: nothing is left of deleted rows. */
   vacuum(): void {
+    this.#settled();
     this.forgetStatements();
-    try {
-      this.#db.exec('VACUUM');
-    } catch (error) {
-      throw asError(error);
-    }
+    this.#db.exec('VACUUM');
     this.#paged?.detach();
   }
 
-  /** Goes on with a file of the same content that stays on the disk. No transaction may be open. */
-  async moveTo(paged: PagedFile): Promise<void> {
-    const { Database } = await sqlJs();
-    const db = new Database(paged.seed);
-    if (!paged.adopted) return db.close();
+  /** Goes on with what another one has, which has the same content. */
+  takeOver(other: Engine): void {
+    this.#settled();
     this.close();
-    this.#db = db;
-    this.#paged = paged;
-    configure(db, true);
+    this.#db = other.#db;
+    this.#paged = other.#paged;
   }
 
-  /** The whole database as the bytes of an SQLite file. No transaction may be open. */
+  /** The whole database as the bytes of an SQLite file. */
   export(): Uint8Array {
+    this.#settled();
     // Older sql.js closes statements on export: none may be used afterwards.
     this.forgetStatements();
-    for (const statement of this.#control.values()) statement.free();
-    this.#control.clear();
     return this.#db.export();
   }
 
   /**
    * The same in pieces, in order; each is valid until the next is asked for. Between them nothing may be written.
-   * A database that stays on the disk never is in memory as a whole.
+   * A database in a file never is in memory as a whole.
    */
   *pieces(length: number): Generator<Uint8Array> {
-    const paged = this.#paged;
-    if (paged === undefined || paged.detached) {
-      const bytes = this.export();
-      for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
-      return;
-    }
-    yield* paged.pieces(this.#size(), length);
+    this.#settled();
+    const { paged } = this;
+    if (paged !== undefined) return yield* paged.pieces(this.size, length);
+    const { fd } = this.#db;
+    if (fd !== undefined) return yield* piecesOf(fd, this.size, length);
+    const bytes = this.export();
+    for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
   }
 
-  /** The file behind it; undefined when all of it is in memory. */
+  /** The file behind it; undefined when there is no such one. */
   get paged(): PagedFile | undefined {
     return this.#paged?.detached === true ? undefined : this.#paged;
+  }
+
+  /** Bytes of the whole database. */
+  get size(): number {
+    const number = (sql: string): number => Number(this.#db.list(sql)[0]);
+    return number('PRAGMA page_count') * number('PRAGMA page_size');
   }
 
   /**
@@ -344,50 +322,35 @@ export class Engine {
    * file, or no longer.
    */
   freeze(mark: () => void): Promise<FrozenPages> | undefined {
+    this.#settled();
     const before = this.paged?.writes;
     mark();
     const { paged } = this;
-    return paged === undefined || paged.writes === before ? undefined : paged.freeze(this.#size());
+    return paged === undefined || paged.writes === before ? undefined : paged.freeze(this.size);
   }
 
   close(): void {
     this.forgetStatements();
-    this.#control.clear();
     this.#db.close();
     this.#paged?.close();
   }
 
-  #size(): number {
-    const number = (sql: string): number => Number(this.#db.exec(sql)[0]?.values[0]?.[0]);
-    return number('PRAGMA page_count') * number('PRAGMA page_size');
+  get #inFile(): boolean {
+    return this.#paged !== undefined || this.#db.fd !== undefined;
   }
 
-  #compile(sql: string): Statement {
-    try {
-      const statement = this.#db.prepare(sql);
-      const rest = sql.slice(statement.getSQL().length);
-      if (/[^\s;]/.test(rest)) {
-        statement.free();
-        throw new Error(`one statement at a time, this text has more: ${rest.trim().slice(0, 80)}`);
-      }
-      return statement;
-    } catch (error) {
-      throw asError(error);
-    }
+  /** What a transaction has changed is in the file only when it has ended. */
+  #settled(): void {
+    if (this.#inTransaction) throw new Error('a transaction is still open');
   }
+}
 
-  #step(sql: string): void {
-    let statement = this.#control.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      this.#control.set(sql, statement);
-    }
-    try {
-      statement.step();
-    } catch (error) {
-      throw asError(error);
-    } finally {
-      statement.reset();
-    }
+function* piecesOf(fd: number, size: number, length: number): Generator<Uint8Array> {
+  const memory = new Uint8Array(Math.min(length, size));
+  for (let at = 0; at < size; at += length) {
+    const piece = memory.subarray(0, Math.min(length, size - at));
+    for (let done = 0; done < piece.length; )
+      done += readSync(fd, piece, done, piece.length - done, at + done);
+    yield piece;
   }
 }

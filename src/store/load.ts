@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
 import { defined } from '../base/defined.ts';
-import { GatewayError, messageOf } from '../base/errors.ts';
+import { GatewayError, messageOf, systemCode } from '../base/errors.ts';
 import type { Disk } from './disk.ts';
 import { damaged, journalMissing } from './disk.ts';
 import { Engine } from './engine.ts';
 import { limitsOf, parseHeader, type SegmentName, segmentPath, segmentsOf } from './journal.ts';
 import { isInWalMode, mergeWal, refuseHotJournal } from './migrations.ts';
+import type { PagedFile } from './paged-file.ts';
 import {
   checkPagedStamp,
   checkStamp,
@@ -16,7 +17,7 @@ import {
   type Successor,
   successorOf,
 } from './snapshot.ts';
-import { parseStatements, provenAfter, readLine } from './transaction.ts';
+import { parseStatements, provenAfter, readLine, repeat } from './transaction.ts';
 
 interface ReplayTask {
   readonly segment: SegmentName;
@@ -93,12 +94,7 @@ export function apply(engine: Engine, json: string, dictionary: string[], wanted
       sql = dictionary[statement.sql];
     }
     if (sql === undefined) throw new Error(`statement ${statement.sql} is not in this segment`);
-    if (!wanted) continue;
-    const prepared = engine.prepare(sql);
-    const { changes } = prepared.change(statement.params);
-    if (prepared.kind === 'schema') engine.forgetStatements();
-    if (changes !== statement.changes)
-      throw new Error(`it changed ${changes} rows, ${statement.changes} the first time`);
+    if (wanted) repeat(engine, { ...statement, sql });
   }
 }
 
@@ -214,18 +210,20 @@ async function openPaged(disk: Disk, path: string): Promise<Snapshot | undefined
     const bytes = await file.readSnapshot(0, 100);
     if (isInWalMode(bytes)) return undefined;
     const stamp = await checkPagedStamp(file);
-    if (stamp !== 'wrong') engine = await Engine.openPaged(file);
+    if (stamp !== 'wrong') engine = (await inCopy(disk, path, file)) ?? (await Engine.openPaged(file));
     if (stamp !== 'wrong' && engine === undefined) return undefined;
     return { bytes, size: file.size, stamp, inWalMode: false, ...defined({ engine }) };
   } catch (error) {
     throw error instanceof GatewayError ? error : damaged(path, 0, messageOf(error), error);
   } finally {
-    if (engine === undefined) file.close();
+    if (engine?.paged !== file) file.close();
   }
 }
 
 async function openEngine(disk: Disk, path: string, snapshot: Uint8Array | undefined): Promise<Engine> {
   try {
+    const copy = await inCopy(disk, path, snapshot ?? new Uint8Array());
+    if (copy !== undefined) return copy;
     // Also what is small, or new, will not be for long.
     const paged = disk.paged?.(path, snapshot ?? (await Engine.blank()));
     const engine = paged === undefined ? undefined : await Engine.openPaged(paged);
@@ -233,6 +231,39 @@ async function openEngine(disk: Disk, path: string, snapshot: Uint8Array | undef
     return engine ?? (await Engine.open(snapshot));
   } catch (error) {
     throw damaged(path, 0, messageOf(error), error);
+  }
+}
+
+/** A copy of more than that takes its time, and its room on the disk. */
+const MAX_COPY_BYTES = 256 * 1024 * 1024;
+const COPY_PIECE_BYTES = 1024 * 1024;
+
+/** Undefined where SQLite cannot work in a copy of its own, or where there is no room for one. */
+async function inCopy(
+  disk: Disk,
+  path: string,
+  snapshot: PagedFile | Uint8Array,
+): Promise<Engine | undefined> {
+  if (disk.copies !== true) return undefined;
+  const whole = snapshot instanceof Uint8Array;
+  if (!whole && snapshot.size > MAX_COPY_BYTES) return undefined;
+  try {
+    return await Engine.openCopy(path, whole ? [snapshot] : snapshot.snapshot(COPY_PIECE_BYTES));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined; // full, or read-only: there is a way without
+  }
+}
+
+/** Goes on with the snapshot that has just been written, unless the database is in memory. */
+export async function reopen(disk: Disk, path: string, engine: Engine): Promise<void> {
+  const file = disk.paged?.(path);
+  if (file !== undefined) {
+    const other = (await inCopy(disk, path, file)) ?? (await Engine.openPaged(file));
+    if (other?.paged !== file) file.close();
+    if (other !== undefined) engine.takeOver(other);
+  } else if (disk.paged !== undefined || disk.copies === true) {
+    engine.takeOver(await openEngine(disk, path, await disk.read(path)));
   }
 }
 

@@ -233,6 +233,17 @@ export class PagedFile {
     });
   }
 
+  /** All of the snapshot, in order; each piece is valid until the next is asked for. */
+  async *snapshot(pieceBytes: number): AsyncGenerator<Uint8Array> {
+    const memory = new Uint8Array(Math.min(pieceBytes, this.size));
+    for (let at = 0; at < this.size; ) {
+      const piece = await this.readSnapshot(at, memory.length, memory);
+      if (piece.length === 0) return;
+      yield piece;
+      at += piece.length;
+    }
+  }
+
   #newLog(stored?: StoredBlocks): BlockLog {
     return new BlockLog(this.#openScratch, this.#pool, stored);
   }

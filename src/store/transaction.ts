@@ -83,6 +83,14 @@ export interface JournalStatement {
   readonly changes: number;
 }
 
+/** Does again what a record says. @throws Error when it does not do the same */
+export function repeat(engine: Engine, { sql, params, changes }: JournalStatement): void {
+  const prepared = engine.prepare(sql);
+  const done = prepared.change([...params]);
+  if (prepared.kind === 'schema') engine.forgetStatements();
+  if (done.changes !== changes) throw new Error(`it changed ${done.changes} rows, ${changes} the first time`);
+}
+
 /** The JSON of a record. `numbers` are those of the texts that came before; a new one gets the next. */
 export function encodeStatements(
   statements: readonly JournalStatement[],

@@ -29,7 +29,7 @@ describe('a database', () => {
     const written = db.all('SELECT * FROM notes ORDER BY id');
     expect(written[0]).toEqual({
       id: 1,
-      text: text.toWellFormed().replace('\ufffd', '\ufffd\ufffd\ufffd'),
+      text: text.toWellFormed(),
       body: bytes,
       score: 0.1,
     });

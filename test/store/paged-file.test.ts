@@ -108,7 +108,7 @@ describe('a young store', () => {
   }, async () => {
     const folder = temporaryFolder();
     // A disk of its own: compactions run here, and not each in a thread that has to start.
-    const db = await openIn(folder, { compactAfterBytes: 1, disk: { ...nodeDisk } });
+    const db = await openIn(folder, { compactAfterBytes: 1, disk: { ...nodeDisk, copies: false } });
     const expected: string[] = [];
     for (let round = 0; round < 3; round++) {
       for (let n = 0; n < 8; n++) {

@@ -10,6 +10,7 @@ import { addNote, copyOf, databasePath, noteTexts, openIn, temporaryFolder } fro
 /** Every snapshot stays on the disk, however small. */
 const paging: Disk = {
   ...nodeDisk,
+  copies: false,
   paged: (path, whole) => (whole === undefined ? PagedFile.open(path, 1) : PagedFile.of(path, whole)),
 };
 

@@ -9,6 +9,7 @@ import { Committer } from '../committer.ts';
 import { foldInWorker } from '../compactor.ts';
 import { nodeDisk } from '../disk.ts';
 import type { Engine } from '../engine.ts';
+import { reopen } from '../load.ts';
 import type { FrozenPages } from '../paged-file.ts';
 import { writeMetaSnapshot, writeSnapshot } from '../snapshot.ts';
 import { type Leadership, unreachable } from './leadership.ts';
@@ -173,9 +174,7 @@ class PgFolding implements Folding {
         this.#snapshot = { seq, bytes };
         journal.restart();
         await this.#dropBefore(seq);
-        // SQLite has taken the whole content into memory: it goes back to the disk.
-        const paged = nodeDisk.paged?.(path) ?? nodeDisk.paged?.(path, await nodeDisk.read(path));
-        if (paged !== undefined) await engine.moveTo(paged);
+        await reopen(nodeDisk, path, engine);
       }),
     );
     await this.#options.link
