@@ -144,7 +144,7 @@ const USES: Readonly<Record<string, string>> = {
   ws: 'serves and opens WebSockets',
   hono: 'routes HTTP requests',
   undici: 'sends HTTP requests, through proxies too',
-  'sql.js': 'holds the data (SQLite in WebAssembly)',
+  'sql.js': 'holds the data where Node has no SQLite, and large databases',
   typebox: 'checks configuration, commands and frames',
   conf: 'writes the configuration file',
   'markdown-it': "reads the agent's Markdown",

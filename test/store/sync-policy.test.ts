@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SyncPolicy } from '../../src/store/committer.ts';
+import { SyncPolicy } from '../../src/store/disk.ts';
 
 function afterSyncs(durations: readonly number[]): SyncPolicy {
   const policy = new SyncPolicy();
