@@ -12,7 +12,7 @@ type Module = typeof import('node:sqlite');
 let loaded: Module | undefined;
 
 /** `PI_GATEWAY_SQLITE=wasm` takes the other one, for a comparison or when this one has a defect. */
-export function nativeSqlite(): Module | undefined {
+function nativeSqlite(): Module | undefined {
   if (process.env['PI_GATEWAY_SQLITE'] === 'wasm') return undefined;
   loaded ??= quietly();
   return loaded;
