@@ -190,16 +190,19 @@ function benchmarks(): string {
 function soak(): string {
   const file = join(root, 'bench/soak.json');
   if (!existsSync(file)) return 'No figures yet.';
-  const { minutes, messages, faults, missing, doubled, marked, rssMb, slope, descriptors, delayMs } =
-    JSON.parse(readFileSync(file, 'utf8')) as SoakResult;
+  const result = JSON.parse(readFileSync(file, 'utf8')) as SoakResult;
+  const { minutes, messages, faults, missing, undeliverable, doubled, marked } = result;
+  const { rssMb, heldMb, slope, descriptors, delayMs } = result;
   const mb = (value: number): string => value.toFixed(1);
   return table(
     ['What', `Over ${minutes} minute${minutes === 1 ? '' : 's'}`],
     [
       ['Messages, faults', `${messages.toLocaleString('en-US')}, ${faults.toLocaleString('en-US')}`],
       ['Without an answer', String(missing)],
+      ['Written to Twitch while nobody was connected', String(undeliverable)],
       ['Answered twice, with a mark / without', `${marked} / ${doubled}`],
       ['Resident memory: begin, end, most', `${rssMb.first}, ${rssMb.last}, ${rssMb.most} MB`],
+      ['Held after a full collection: after a fifth of the time, end', `${heldMb.first}, ${heldMb.last} MB`],
       [
         'Slope of the memory, with 95 % confidence',
         `${mb(slope.mbPerHour)} MB an hour (${mb(slope.from)} to ${mb(slope.to)})`,

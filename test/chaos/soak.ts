@@ -4,14 +4,14 @@
  * none twice without a mark. The gateway's memory, descriptors and event-loop delay are measured from inside; the slope
  * of its memory is given with a confidence interval.
  *
- * Run it: npm run soak -- --minutes 30 [--rate 5] [--write]
+ * Run it: npm run soak -- --minutes 30 [--rate 5] [--platforms twitch,slack] [--trouble 4] [--heap DIRECTORY] [--write]
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { ChatRef, Platform } from '../../src/gateway/model.ts';
-import type { ContractPeer } from '../adapters/contract/peer.ts';
+import type { Platform } from '../../src/gateway/model.ts';
+import type { ContractPeer, UserMessage } from '../adapters/contract/peer.ts';
 import { DiscordPeer } from '../adapters/discord/peer.ts';
 import { SlackPeer } from '../adapters/slack/peer.ts';
 import { TelegramPeer } from '../adapters/telegram/peer.ts';
@@ -20,12 +20,17 @@ import { WhatsAppPeer } from '../adapters/whatsapp/contract-peer.ts';
 import { linkSession } from '../platforms/whatsapp/linked-session.ts';
 import { temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { delay } from './resume-kit.ts';
-import type { SoakJob, SoakSample } from './soak-worker.ts';
+import type { Soaked, SoakJob, SoakSample } from './soak-worker.ts';
 
 export interface SoakOptions {
   readonly minutes: number;
   /** Messages a second, over all platforms. */
   readonly rate: number;
+  readonly platforms: readonly Soaked[];
+  /** How often something breaks: 1 is every two to three seconds and 4 is four times that. */
+  readonly trouble: number;
+  /** Where heap snapshots go: one after a fifth of the time, one at the end. */
+  readonly heap?: string | undefined;
   readonly print: (line: string) => void;
 }
 
@@ -33,12 +38,16 @@ export interface SoakResult {
   readonly minutes: number;
   readonly messages: number;
   readonly faults: number;
+  /** Written while nobody was connected, on a platform that keeps nothing for later (Twitch): nobody can answer those. */
+  readonly undeliverable: number;
   /** Messages without an answer, and answers that came twice without a mark. */
   readonly missing: number;
   readonly doubled: number;
   /** Sent again with the mark that they may have arrived already. */
   readonly marked: number;
   readonly rssMb: { readonly first: number; readonly last: number; readonly most: number };
+  /** What is held after a full collection: after a fifth of the time, and at the end. */
+  readonly heldMb: { readonly first: number; readonly last: number };
   /** MB an hour, with its 95 % confidence interval; the first fifth is left out. */
   readonly slope: { readonly mbPerHour: number; readonly from: number; readonly to: number };
   readonly descriptors: { readonly first: number; readonly last: number; readonly most: number };
@@ -73,9 +82,20 @@ export function slopeOf(values: readonly number[], perStep: number): SoakResult[
 
 interface Asked {
   readonly peer: ContractPeer;
-  readonly chat: ChatRef;
+  readonly said: UserMessage;
   readonly text: string;
+  readonly at: number;
 }
+
+/** Something that happened beside the messages. */
+interface Moment {
+  readonly at: number;
+  readonly what: string;
+}
+
+const PLATFORMS = ['telegram', 'discord', 'slack', 'twitch', 'whatsapp'] as const satisfies readonly Soaked[];
+/** How much of what happened around a missing message is printed. */
+const AROUND_MS = 3000;
 
 class Soak {
   readonly peers = {
@@ -88,17 +108,25 @@ class Soak {
   readonly folder = temporaryFolder();
   readonly samples: SoakSample[] = [];
   readonly asked: Asked[] = [];
+  readonly moments: Moment[] = [];
+  /** What the adapters handed to the gateway, and when the gateway had it on disk. */
+  readonly received: Moment[] = [];
+  readonly stored: Moment[] = [];
+  readonly platforms: readonly Soaked[];
+  readonly all: readonly ContractPeer[];
   faults = 0;
   #child: ChildProcess | undefined;
   #stopped = false;
   readonly #broken = new Set<Platform>();
+  #answered: (message: Readonly<Record<string, unknown>>) => void = () => {};
 
-  get all(): readonly ContractPeer[] {
-    return Object.values(this.peers);
+  constructor(platforms: readonly Soaked[]) {
+    this.platforms = platforms;
+    this.all = platforms.map((platform) => this.peers[platform]);
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.all.map((peer) => peer.start()));
+    await Promise.all(Object.values(this.peers).map((peer) => peer.start()));
     const { telegram, discord, slack, twitch, whatsapp } = this.peers;
     const { path } = this.folder;
     writeConfig(path, {
@@ -117,6 +145,7 @@ class Soak {
     await linkSession(join(path, 'gateway', 'adapters', 'whatsapp', 'session'), whatsapp.server.bot);
     const job: SoakJob = {
       dataDir: path,
+      platforms: this.platforms,
       servers: {
         telegram: { url: telegram.server.url },
         discord: { apiUrl: discord.server.apiUrl },
@@ -127,15 +156,20 @@ class Soak {
     };
     const child = fork(join(import.meta.dirname, 'soak-worker.ts'), {
       env: { ...process.env, SOAK_JOB: JSON.stringify(job) },
-      execArgv: [],
+      execArgv: ['--expose-gc'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#child = child;
     const ready = Promise.withResolvers<void>();
     child.on('message', (message: unknown) => {
-      const { type, sample } = Object(message);
+      const { type, sample, platform, text, source, message: line } = Object(message);
+      const at = Date.now();
       if (type === 'sample') this.samples.push(sample);
-      if (type === 'ready') ready.resolve();
+      else if (type === 'ready') ready.resolve();
+      else if (type === 'received') this.received.push({ at, what: `${platform} ${text}` });
+      else if (type === 'stored') this.stored.push({ at, what: `${platform} ${text}` });
+      else if (type === 'log') this.moments.push({ at, what: `log ${source}: ${line}` });
+      else this.#answered(Object(message));
     });
     child.once('exit', (code) => {
       if (!this.#stopped) ready.reject(new Error(`the gateway ended with ${code}`));
@@ -148,6 +182,14 @@ class Soak {
     return this.#child?.exitCode === null;
   }
 
+  /** Asks the gateway's process. */
+  ask(question: object): Promise<Readonly<Record<string, unknown>>> {
+    return new Promise((resolve) => {
+      this.#answered = resolve;
+      this.#child?.send(question);
+    });
+  }
+
   /** Each platform's people write in turn. */
   async talk(until: number, rate: number): Promise<void> {
     for (let n = 0; Date.now() < until && this.alive; n += 1) {
@@ -155,21 +197,25 @@ class Soak {
       // What is written while a server is down has nowhere to go.
       if (peer !== undefined && !this.#broken.has(peer.platform)) {
         const text = `soak${n}x${Math.random().toString(36).slice(2, 8)}`;
-        const { chat } = await peer.dm(text, { user: n % 2 === 0 ? 0 : 1 });
-        this.asked.push({ peer, chat, text });
+        const at = Date.now();
+        const said = await peer.dm(text, { user: Math.floor(n / this.all.length) % 2 === 0 ? 0 : 1 });
+        this.asked.push({ peer, said, text, at });
       }
       await delay(1000 / rate);
     }
   }
 
   /** One platform after another has a bad moment. */
-  async break(until: number): Promise<void> {
+  async break(until: number, trouble: number): Promise<void> {
     for (let n = 0; Date.now() < until - 3000 && this.alive; n += 1) {
-      await delay(1500 + Math.random() * 2000);
+      await delay((1500 + Math.random() * 2000) / trouble);
       const peer = this.all[Math.floor(Math.random() * this.all.length)];
       if (peer === undefined) continue;
       this.faults += 1;
       const dice = n % 4;
+      const happens = (what: string): void =>
+        void this.moments.push({ at: Date.now(), what: `${peer.platform} ${what}` });
+      happens(['is cut', 'rejects the next send', 'goes down', 'goes silent'][dice] ?? '');
       if (dice === 0) peer.drop();
       else if (dice === 1) peer.failNextSend('rate-limited');
       else if (dice === 2) {
@@ -178,21 +224,53 @@ class Soak {
         await delay(500 + Math.random() * 1500);
         await peer.comeBack();
         this.#broken.delete(peer.platform);
+        happens('is back');
       } else {
         peer.blackhole(true);
         await delay(500 + Math.random() * 1000);
         peer.blackhole(false);
+        happens('speaks again');
       }
     }
   }
 
-  answersTo({ peer, chat, text }: Asked): readonly string[] {
+  answersTo({ peer, said, text }: Asked): readonly string[] {
     return peer
-      .sent(chat)
+      .sent(said.chat)
       .filter(
         (message) => !message.deleted && message.text.includes('You said') && message.text.includes(text),
       )
       .map((message) => message.text);
+  }
+
+  /** Nobody was connected, and the platform keeps nothing. What an adapter received all the same is the gateway's. */
+  undeliverable({ said, text }: Asked): boolean {
+    return said.reached?.() === false && !this.received.some(({ what }) => what.includes(text));
+  }
+
+  /** Everything that is known about a message without an answer. */
+  async explain({ peer, said, text, at }: Asked): Promise<string> {
+    const when = (moment: Moment): string => `${moment.at - at} ms: ${moment.what}`;
+    const found = (list: readonly Moment[]): string =>
+      list
+        .filter(({ what }) => what.includes(text))
+        .map(when)
+        .join('; ') || 'never';
+    const { rows } = await this.ask({ type: 'rows', text });
+    return [
+      `NO ANSWER on ${peer.platform} to ${text} in chat ${said.chat.chatId}, written at ${new Date(at).toISOString()}`,
+      `  the server ${said.reached === undefined ? 'keeps it' : said.reached() ? 'got it to a connection' : 'had no connection for it'}`,
+      `  handed to the gateway: ${found(this.received)}`,
+      `  stored: ${found(this.stored)}`,
+      ...(rows as readonly unknown[]).map((row) => `  row ${JSON.stringify(row)}`),
+      ...this.moments
+        .filter((moment) => Math.abs(moment.at - at) < AROUND_MS)
+        .map((moment) => `  ${when(moment)}`),
+      ...peer
+        .sent(said.chat)
+        .slice(-3)
+        .map((message) => `  the chat ends with: ${message.text}`),
+    ].join('\n');
   }
 
   async end(): Promise<void> {
@@ -204,30 +282,44 @@ class Soak {
       await Promise.race([gone, delay(10_000)]);
       child.kill('SIGKILL');
     }
-    await Promise.all(this.all.map((peer) => peer.stop()));
+    await Promise.all(Object.values(this.peers).map((peer) => peer.stop()));
     this.folder.remove();
   }
 }
 
-export async function soak({ minutes, rate, print }: SoakOptions): Promise<SoakResult> {
-  const run = new Soak();
+export async function soak({
+  minutes,
+  rate,
+  platforms,
+  trouble,
+  heap,
+  print,
+}: SoakOptions): Promise<SoakResult> {
+  const run = new Soak(platforms);
+  const held = async (name: string): Promise<number> => {
+    const path = heap === undefined ? undefined : join(heap, `${name}.heapsnapshot`);
+    return Math.round(Number((await run.ask({ type: 'held', path }))['mb']) * 10) / 10;
+  };
   try {
     await run.start();
-    const until = Date.now() + minutes * 60_000;
+    const begin = Date.now();
+    const until = begin + minutes * 60_000;
     const told = setInterval(() => {
-      const last = run.samples.at(-1);
+      const { rssMb = 0, heapMb = 0, externalMb = 0, descriptors } = run.samples.at(-1) ?? {};
       print(
-        `${run.asked.length} messages, ${run.faults} faults, ${last?.rssMb.toFixed(0)} MB, ${last?.descriptors} descriptors`,
+        `${run.asked.length} messages, ${run.faults} faults, ${rssMb.toFixed(0)} MB (heap ${heapMb.toFixed(0)}, external ${externalMb.toFixed(0)}), ${descriptors} descriptors`,
       );
     }, 60_000);
-    await Promise.all([run.talk(until, rate), run.break(until)]);
+    const first = delay((until - begin) / 5).then(() => held('first'));
+    await Promise.all([run.talk(until, rate), run.break(until, trouble), first]);
     clearInterval(told);
     const samples = [...run.samples];
-    let open = run.asked;
+    let open: readonly Asked[] = run.asked;
     for (const end = Date.now() + SETTLE_MS; open.length > 0 && Date.now() < end; await delay(500))
-      open = open.filter((asked) => run.answersTo(asked).length === 0);
+      open = open.filter((asked) => run.answersTo(asked).length === 0 && !run.undeliverable(asked));
     await delay(1000); // a late double would come now
-    for (const { peer, text } of open.slice(0, 20)) print(`NO ANSWER on ${peer.platform} to ${text}`);
+    const heldMb = { first: await first, last: await held('last') };
+    for (const asked of open.slice(0, 20)) print(await run.explain(asked));
     let [doubled, marked] = [0, 0];
     for (const asked of run.asked) {
       const [, ...more] = run.answersTo(asked);
@@ -241,6 +333,8 @@ export async function soak({ minutes, rate, print }: SoakOptions): Promise<SoakR
       ...figures(samples, minutes),
       messages: run.asked.length,
       faults: run.faults,
+      undeliverable: run.asked.filter((asked) => run.undeliverable(asked)).length,
+      heldMb,
       missing: open.length,
       doubled,
       marked,
@@ -286,12 +380,18 @@ if (import.meta.main) {
     options: {
       minutes: { type: 'string', default: '30' },
       rate: { type: 'string', default: '5' },
+      platforms: { type: 'string', default: PLATFORMS.join() },
+      trouble: { type: 'string', default: '1' },
+      heap: { type: 'string' },
       write: { type: 'boolean', default: false },
     },
   });
   const result = await soak({
     minutes: Number(values.minutes),
     rate: Number(values.rate),
+    platforms: PLATFORMS.filter((each) => values.platforms.split(',').includes(each)),
+    trouble: Number(values.trouble),
+    heap: values.heap,
     print: (line) => process.stdout.write(`${line}\n`),
   });
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);

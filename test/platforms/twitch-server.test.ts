@@ -64,6 +64,32 @@ describe('the local Twitch', () => {
     ws.close();
   });
 
+  it('keeps nothing for those who are not there, and says what has reached nobody', async () => {
+    const { ws, lines } = await chat();
+    const early = server.say('lobby', 'before the join');
+    ws.send('JOIN #lobby');
+    await until(() => expect(lines.some((line) => line.includes('ROOMSTATE #lobby'))).toBe(true));
+    const taken = server.say('lobby', 'taken');
+    await until(() => expect(lines.at(-1)).toContain('taken'));
+    server.blackhole(true);
+    const swallowed = server.say('lobby', 'swallowed');
+    server.drop();
+    server.blackhole(false);
+    await until(() => expect(server.connections).toBe(0));
+    const late = server.say('lobby', 'after the end');
+    expect([early, taken, swallowed, late].map((said) => said.reached())).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
+    const back = await chat();
+    back.ws.send('JOIN #lobby');
+    await until(() => expect(back.lines.some((line) => line.includes('ROOMSTATE #lobby'))).toBe(true));
+    expect([...lines, ...back.lines].filter((line) => line.includes('PRIVMSG'))).toHaveLength(1);
+    back.ws.close();
+  });
+
   it('shows that tmi.js by itself lets a text begin further lines', async () => {
     const client = new Client({
       options: { skipUpdatingEmotesets: true },

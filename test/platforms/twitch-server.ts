@@ -143,12 +143,15 @@ export class TwitchServer implements PlatformServer {
     this.drop(1000);
   }
 
-  /** Somebody writes in a channel. Returns the line as it was delivered. */
+  /**
+   * Somebody writes in a channel. Returns the line as it was delivered, and whether it has reached anybody: Twitch keeps
+   * nothing for those who are not there.
+   */
   say(
     channel: string,
     text: string,
     { user = ADA, tags = {} }: SayOptions = {},
-  ): { id: string; line: string } {
+  ): { id: string; line: string; reached: () => boolean } {
     const id = tags['id'] ?? randomUUID();
     const all = {
       'badge-info': '',
@@ -164,13 +167,19 @@ export class TwitchServer implements PlatformServer {
       ...tags,
     };
     const line = `${tagText(all)} :${user.login}!${user.login}@${user.login}.${HOST} PRIVMSG #${channel} :${text}`;
-    this.#toRoom(line);
-    return { id, line };
+    return { id, line, reached: this.#toRoom(line) };
   }
 
-  #toRoom(line: string): void {
+  /** True as soon as the network has the line for anybody who is in the room. */
+  #toRoom(line: string): () => boolean {
     const room = /PRIVMSG #(\S+)/.exec(line)?.[1] ?? '';
-    for (const peer of this.#peers) if (peer.rooms.has(room) && !this.silent) peer.ws.send(`${line}\r\n`);
+    let reached = false;
+    for (const peer of this.#peers)
+      if (peer.rooms.has(room) && !this.silent)
+        peer.ws.send(`${line}\r\n`, (error) => {
+          reached ||= error === undefined || error === null;
+        });
+    return () => reached;
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

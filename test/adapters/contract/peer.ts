@@ -61,6 +61,8 @@ export interface UserMessage {
   readonly senderId: string;
   /** The raw update, for `replay`. */
   readonly update: unknown;
+  /** Where the platform keeps nothing for later: whether it got the message to the adapter's connection. */
+  readonly reached?: () => boolean;
 }
 
 /** A message of the bot, as the platform holds it now. */

@@ -173,12 +173,13 @@ export class TwitchPeer implements ContractPeer {
   }
 
   #say(channel: string, user: 0 | 1, text: string, tags: Readonly<Record<string, string>> = {}): UserMessage {
-    const { id, line } = this.server.say(channel, text, { user: USERS[user], tags });
+    const { id, line, reached } = this.server.say(channel, text, { user: USERS[user], tags });
     return {
       messageId: id,
       chat: { platform: 'twitch', accountId: 'default', chatId: channel },
       senderId: USERS[user].id,
       update: line,
+      reached,
     };
   }
 }
