@@ -31,25 +31,41 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.c
 /** Opt-in: they start services of the system (sshd, Slurm) and may install packages. */
 const RECIPES = process.env['RECIPES'] === undefined ? [] : ['test/recipes/**/*.test.ts'];
 
-/** What takes longest begins first, so that no worker is left with it at the end. A new machine knows no durations. */
+/**
+ * What takes longest begins first, so that no worker is left with it at the end. A new machine knows no durations.
+ * Project by project: a worker ends when its next file is of another one.
+ */
 const LONGEST = [
-  'test/agents/contract.test.ts',
+  'test/agents/questions.test.ts',
   'test/e2e/bind-current.test.ts',
   'test/e2e/open.test.ts',
-  'test/e2e/contexts.test.ts',
-  'test/agents/contract-undo.test.ts',
-  'test/extension/hosted.test.ts',
+  'test/e2e/hosts-move.test.ts',
+  'test/e2e/agent-failures.test.ts',
   'test/e2e/standby.test.ts',
+  'test/agents/contract-undo.test.ts',
+  'test/e2e/newcomer.test.ts',
+  'test/adapters/whatsapp/process.test.ts',
   'test/package.test.ts',
-  'test/e2e/approvals.test.ts',
-  'test/tui/terminal/pty.test.ts',
-  'test/agents/questions.test.ts',
-  'test/agents/pi-sdk/host.test.ts',
+  'test/e2e/answer-files.test.ts',
+  'test/e2e/resume.test.ts',
   'test/e2e/dead-link.test.ts',
+  'test/agents/contract.test.ts',
+  'test/e2e/spending.test.ts',
+  'test/e2e/operator-token.test.ts',
   'test/agents/pi-rpc/real.test.ts',
-  'test/tui/terminal/every-key.test.ts',
+  'test/whole-path/whatsapp.test.ts',
+  'test/e2e/approval-attacks.test.ts',
+  'test/e2e/approvals.test.ts',
+  'test/e2e/crash.test.ts',
+  'test/extension/hosted.test.ts',
+  'test/agents/pi-sdk/host.test.ts',
+  'test/e2e/first-path.test.ts',
   'test/adapters/telegram/contract.test.ts',
   'test/adapters/faults/faults.test.ts',
+  'test/adapters/whatsapp/contract.test.ts',
+  'test/tui/terminal/every-key.test.ts',
+  'test/adapters/text/platforms.test.ts',
+  'test/tui/walk/walk.test.ts',
 ].map((file) => join(import.meta.dirname, file).replaceAll('\\', '/'));
 
 class LongestFirst extends BaseSequencer {
@@ -78,7 +94,7 @@ export default defineConfig({
     // Most of what runs here waits for a process or a timer more than half of its time: a worker a core leaves them idle.
     maxConcurrency: 8,
     sequence: { sequencer: LongestFirst },
-    maxWorkers: Math.max(4, availableParallelism() - 1),
+    maxWorkers: Math.max(6, availableParallelism() - 1),
     projects: [
       {
         test: {
