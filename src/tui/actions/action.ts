@@ -113,6 +113,8 @@ export interface ActionContext {
   readonly lists: {
     readonly boxes: readonly PaneBox[];
     readonly savedFilters: Readonly<Record<string, string>>;
+    /** How many rows of a list its filter leaves out. */
+    hidden(list: ListId): number;
     /** `@name` in a filter stands for the text from now on; undefined: for nothing anymore. */
     saveFilters(filters: Readonly<Record<string, string | undefined>>): void;
   };
@@ -182,8 +184,15 @@ const NO_ROW: Readonly<Record<ListId, string>> = {
 export function needsRow<K extends ListId>(list: K, unless?: (row: RowOf[K]) => string | undefined) {
   return (context: ActionContext): string | undefined => {
     const row = context.target(list);
-    return row === undefined ? NO_ROW[list] : unless?.(row);
+    return row === undefined ? noRow(context, list) : unless?.(row);
   };
+}
+
+/** The rows that a filter hides are there all the same. */
+function noRow(context: ActionContext, list: ListId): string {
+  const hidden = context.rows(list).length > 0 ? 0 : context.lists.hidden(list);
+  if (hidden === 0) return NO_ROW[list];
+  return `the filter hides ${hidden === 1 ? 'the only row' : `all ${hidden} rows`}, Esc clears it`;
 }
 
 /** What an action does to the selected row of a list. */

@@ -128,6 +128,11 @@ export function runningWork(context: ActionContext): string | undefined {
   return parts.length === 0 ? undefined : `${parts.join(' and ')}.`;
 }
 
+/** Work may end while the question is open. */
+export function workNow(context: ActionContext): string {
+  return runningWork(context) ?? 'Nothing is running.';
+}
+
 const BAR_CELLS = 20;
 
 /** `██████████░░░░░░░░░░  52 %  person telegram:7 (Ada)  $2.60 of $5.00 per day`, and whether it is near or reached. */
@@ -262,7 +267,7 @@ export const GATEWAY: readonly Action[] = [
     run: (context) =>
       context.ask({
         title: `Restart ${gatewayWords(context.slices)}?`,
-        lines: [runningWork(context) ?? 'Nothing is running.', 'Queued messages are kept.'],
+        lines: () => [workNow(context), 'Queued messages are kept.'],
         verb: 'restart',
         confirmed: () => context.run({ type: 'restart' }),
       }),
@@ -277,10 +282,7 @@ export const GATEWAY: readonly Action[] = [
     run: (context) =>
       context.ask({
         title: `Stop ${gatewayWords(context.slices)}?`,
-        lines: [
-          runningWork(context) ?? 'Nothing is running.',
-          'No messages are received until it is started again.',
-        ],
+        lines: () => [workNow(context), 'No messages are received until it is started again.'],
         verb: `stop ${gatewayWords(context.slices)}`,
         confirmed: () => context.run({ type: 'stop' }),
       }),

@@ -10,7 +10,7 @@ import { LISTS } from '../lists/lists.ts';
 import { besideIn } from '../screen/layout.ts';
 import { activeList, filterOf, topMode, type ViewState, withMode, withoutMode } from '../state/view.ts';
 import type { Action, ActionContext, Movement } from './action.ts';
-import { runningWork } from './gateway.ts';
+import { runningWork, workNow } from './gateway.ts';
 
 const PAGE_LIST = {
   adapter: 'adapters',
@@ -90,7 +90,10 @@ function quit(context: ActionContext): void {
   else
     context.ask({
       title: 'Quit the gateway?',
-      lines: [work, 'It gets 30 seconds to finish; what cannot finish is reported to its chat.'],
+      lines: () => [
+        workNow(context),
+        'It gets 30 seconds to finish; what cannot finish is reported to its chat.',
+      ],
       verb: 'quit',
       confirmed: () => context.effects.leave('quit'),
     });

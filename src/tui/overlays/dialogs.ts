@@ -11,6 +11,7 @@ import { type Form, type FormField, fieldText } from '../forms/form.ts';
 import { keyLabel } from '../keys/bindings.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
 import { type Block, fieldSpans, framed, masked, middlePlace, row, type Scene } from '../screen/scene.ts';
+import { linesOf } from '../state/decisions.ts';
 import { scrollTo } from '../state/scroll.ts';
 import type { Mode } from '../state/view.ts';
 
@@ -18,7 +19,9 @@ type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
 
 export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
   const width = Math.min(64, scene.columns - 2);
-  const body = mode.lines.flatMap((line) => wrap(line, width - 4)).slice(0, Math.max(1, scene.rows - 8));
+  const body = linesOf(mode)
+    .flatMap((line) => wrap(line, width - 4))
+    .slice(0, Math.max(1, scene.rows - 8));
   const place = middlePlace(scene, width, body.length + 5);
   const button = (text: string, focused: boolean): Span =>
     span(focused ? `[ ${text} ]` : `  ${text}  `, focused ? 'select' : 'text');

@@ -10,6 +10,7 @@ import { fieldText } from '../forms/form.ts';
 import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
 import { keyOf, LISTS } from '../lists/lists.ts';
 import type { Controller } from '../state/controller.ts';
+import { linesOf } from '../state/decisions.ts';
 import { isLoaded } from '../state/rows.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
@@ -316,7 +317,7 @@ export class Reader {
       this.#prompted = mode.confirmed;
       this.say(
         mode.title,
-        ...mode.lines,
+        ...linesOf(mode),
         `y to ${mode.verb}, ${mode.also === undefined ? '' : `${mode.also.key} to ${mode.also.verb}, `}n to cancel.`,
       );
     } else if (mode.kind === 'text') {

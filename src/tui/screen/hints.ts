@@ -1,10 +1,11 @@
 /** The last line: a notice while there is one, the filter while it is typed, else the keys that do something here. */
 import type { Action, Scope } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
-import { cellWidth } from '../draw/cells.ts';
+import { cellWidth, fillTo } from '../draw/cells.ts';
 import { cutLine, type Line, lineWidth, type Span, span } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { keyLabel, scopesOf } from '../keys/bindings.ts';
+import { madeOf } from '../state/decisions.ts';
 import { type ModeKind, topMode } from '../state/view.ts';
 import type { Scene } from './scene.ts';
 import { fieldSpans } from './scene.ts';
@@ -70,7 +71,11 @@ export function hintLine(scene: Scene): Line {
     const room = columns - lineWidth(undo) - 2;
     const said: Line = [
       span(' '),
-      ...cutLine([span(notice.text, TONES[notice.tone])], room, glyphs.ellipsis).line,
+      ...cutLine(
+        [span(shortened(notice.text, room, glyphs.ellipsis), TONES[notice.tone])],
+        room,
+        glyphs.ellipsis,
+      ).line,
       ...undo,
     ];
     // The keys stay as far as there is room.
@@ -80,6 +85,14 @@ export function hintLine(scene: Scene): Line {
       : [...said, span('  '), ...keyHints(scene, left, notice.undo === undefined ? [] : ['undo'])];
   }
   return keyHints(scene, columns);
+}
+
+/** Of a decision, the name of its object gives way: what was decided is read to its end. */
+function shortened(text: string, room: number, ellipsis: string): string {
+  const parts = cellWidth(text) <= room ? undefined : madeOf(text);
+  if (parts === undefined) return text;
+  const left = Math.max(1, room - cellWidth(parts.made));
+  return `${fillTo(parts.object, left, 'left', ellipsis).trimEnd()}${parts.made}`;
 }
 
 /** Cells from which on keys are shown next to a notice. */

@@ -294,7 +294,7 @@ function widestName<Row>({ name }: ListDefinition<Row>, rows: readonly Row[], gl
 function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): Line[] {
   const { controller } = scene;
   const list: ListDefinition<RowOf[K]> = LISTS[id];
-  const hidden = list.rows({ slices: controller.slices, loaded: controller.lists.loaded }).length;
+  const hidden = controller.lists.hidden(id);
   const texts =
     hidden > 0
       ? [`The filter hides ${hidden === 1 ? 'the only row' : `all ${hidden} rows`}.`, 'Esc clears it.']

@@ -24,8 +24,13 @@ export interface RunOptions {
 /** An act in words: "Approve Ada (telegram 81234)?", what it means, and "approve". */
 export interface Confirmation {
   readonly title: string;
-  readonly lines: readonly string[];
+  /** A function where they change while the question is open. */
+  readonly lines: readonly string[] | (() => readonly string[]);
   readonly verb: string;
+}
+
+export function linesOf({ lines }: Pick<Confirmation, 'lines'>): readonly string[] {
+  return typeof lines === 'function' ? lines() : lines;
 }
 
 /** A second way, with its own key. */
@@ -109,6 +114,12 @@ const MADE = /^(.+) is (approved|denied|blocked|paused|allowed|canceled|on the a
 export function undoneWords(text: string): string {
   const made = MADE.exec(text);
   return made === null ? `Undid: "${text}"` : `Undone: ${made[1]} is no longer ${made[2]}.`;
+}
+
+/** What a decision made of its object, where the sentence says that: the object may be shortened, what was made of it not. */
+export function madeOf(text: string): { readonly object: string; readonly made: string } | undefined {
+  const made = MADE.exec(text);
+  return made === null ? undefined : { object: made[1] ?? '', made: ` is ${made[2]}` };
 }
 
 /** What went wrong, with the next step where the gateway names one. */

@@ -164,6 +164,11 @@ export class ListState {
   }
 
   /** Rows that pass the list's filter. */
+  hidden(list: ListId): number {
+    const { rows } = LISTS[list];
+    return rows({ slices: this.#desk.slices, loaded: this.loaded }).length - this.rows(list).length;
+  }
+
   rows<K extends ListId>(list: K): readonly RowOf[K][] {
     const source = { slices: this.#desk.slices, loaded: this.loaded };
     const filter = filterOf(this.#desk.view, list);

@@ -3,6 +3,7 @@
  */
 
 import type { ActionContext } from '../actions/action.ts';
+import { clean } from '../draw/cells.ts';
 import {
   edit,
   fieldOf,
@@ -282,8 +283,10 @@ function remembered(view: ViewState, text: string): ViewState {
 function noCommand(text: string, similar: number): string {
   const typed = text.trim();
   if (typed === '') return 'Type a command, or choose one with the arrow keys.';
-  const next = similar === 0 ? '? shows every command.' : 'Choose an entry with the arrow keys.';
-  return `"${typed}" is not a command. ${next}`;
+  const next = similar === 0 ? '? shows every command.' : 'Arrow keys choose one.';
+  // All of it fits into 60 columns.
+  const word = clean(typed, 80);
+  return `"${word.length > 12 ? `${clean(word, 9)}...` : word}" is not a command. ${next}`;
 }
 
 const TOGGLES: ReadonlySet<string> = new Set(['tab', 'shift+tab', 'left', 'right', 'h', 'l']);

@@ -3,7 +3,7 @@ import type { Platform } from '../../gateway/model.ts';
 import type { LogLevel, Timeline } from '../../gateway/operator/operator.ts';
 import type { Field, Form } from '../forms/form.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
-import type { Also, Cursor, Prompted, UndoStack } from './decisions.ts';
+import type { Also, Confirmation, Cursor, Prompted, UndoStack } from './decisions.ts';
 import type { Sort } from './rows.ts';
 
 /** Everything that opens over the panes and scrolls as text. */
@@ -79,7 +79,7 @@ export type Mode =
   | {
       readonly kind: 'dialog';
       readonly title: string;
-      readonly lines: readonly string[];
+      readonly lines: Confirmation['lines'];
       /** What `y` does, as a verb: "reset". */
       readonly verb: string;
       readonly confirmed: () => void;

@@ -27,6 +27,39 @@ describe('the last line', () => {
       ).toHaveLength(1);
   });
 
+  it('says on a narrow screen what was decided, and shortens the name', async () => {
+    const h = harness({
+      snapshot: snapshotOf({
+        pairing: [pairingView('p1', { senderName: 'Augusta Ada King-Noel of Lovelace' })],
+      }),
+    });
+    h.press('4 d');
+    await h.settle();
+    expect(h.text(40, 12).at(-1)).toMatch(/^ Augusta.*… is denied {2}u undo/u);
+  });
+
+  it('says that the filter hides the rows that an act is for', () => {
+    const h = harness({ snapshot: snapshotOf({ pairing: [pairingView('p1', {}), pairingView('p2', {})] }) });
+    h.press('4 /');
+    h.type('nothing like it');
+    h.press('enter');
+    h.timers.advance(2_000);
+    h.press('a');
+    expect(h.text().at(-1)).toContain('the filter hides all 2 rows, Esc clears it');
+    h.press('esc');
+    h.timers.advance(2_000);
+    h.press('a');
+    expect(h.operator.commands).toHaveLength(1);
+  });
+
+  it('names a command that there is not, and the way out, within 60 columns', () => {
+    const h = harness();
+    h.press(':');
+    h.type('reticulate-all-of-the-splines');
+    h.press('enter');
+    expect(h.text(60, 20).at(-1)).toContain('"reticulat..." is not a command. ? shows every command.');
+  });
+
   it('says under `#` in the adapters why nothing is grouped', () => {
     const h = harness();
     h.press('1 #');
@@ -36,6 +69,18 @@ describe('the last line', () => {
 });
 
 describe('a question', () => {
+  it('says what is running now, not what was when it was opened', async () => {
+    const h = harness({
+      snapshot: snapshotOf({ sessions: [sessionView('s1', { state: 'running', current: 'x' })] }),
+    });
+    h.press('q');
+    expect(h.text().join('\n')).toContain('1 answer is in progress.');
+    h.operator.push({ type: 'session', session: sessionView('s1', { state: 'idle' }) });
+    await h.settle();
+    expect(h.text().join('\n')).toContain('Nothing is running.');
+    expect(h.text().join('\n')).not.toContain('in progress');
+  });
+
   it('says once what it does', () => {
     const h = harness({
       snapshot: snapshotOf({ sessions: [sessionView('s1', { state: 'running', current: 'x' })] }),
