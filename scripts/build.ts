@@ -13,12 +13,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { emojiTables } from './emoji-on-demand.ts';
 import { sourceFingerprint } from './fingerprint.ts';
 import { inkFrameCache } from './ink-frame-cache.ts';
+import { joinChunks, type Programs } from './join-chunks.ts';
 import { softwareBill, thirdPartyNotices } from './notices.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -62,23 +64,44 @@ const withoutDevtools: Plugin = {
   },
 };
 
+/** What a start or a word needs of these is little or nothing: each is read when the first of its exports is. */
+const ON_DEMAND: ReadonlySet<string> = new Set(['child_process', 'https', 'tls', 'v8']);
+
 /**
- * An `import` of node:http reads every export of it, and one of them loads the whole of undici: 60 ms at every start.
- * Taken as a plain object it is read only where it is used.
+ * An `import` of a module of Node reads every export of it, and some of them load much more: node:http the whole of
+ * undici, node:https what reads the certificates of the system. Here only what is used is read.
  */
-const plainHttp: Plugin = {
-  name: 'plain-http',
+const leanBuiltins: Plugin = {
+  name: 'lean-builtins',
   setup(b) {
-    b.onResolve({ filter: /^(node:)?https?$/ }, ({ path, kind }) => {
+    b.onResolve({ filter: /^(?:node:)?[a-z_/0-9]+$/ }, ({ path, kind }) => {
       const name = path.replace('node:', '');
-      // Whoever imports it only when it is needed wants its named exports, which a plain object has not.
-      return kind === 'dynamic-import'
-        ? { path: `node:${name}`, external: true }
-        : { path: name, namespace: 'plain-http' };
+      if (!builtinModules.includes(name)) return undefined;
+      // Whoever imports it only when it is needed wants it whole.
+      if (kind === 'dynamic-import') return { path: `node:${name}`, external: true };
+      if (ON_DEMAND.has(name)) return { path: name, namespace: 'builtin-on-demand' };
+      return { path: name, namespace: kind === 'import-statement' ? 'builtin-names' : 'builtin-whole' };
     });
-    b.onLoad({ filter: /.*/, namespace: 'plain-http' }, (args) => ({
-      contents: `module.exports = process.getBuiltinModule('node:${args.path}')`,
-      loader: 'js',
+    const whole = (name: string): string => `process.getBuiltinModule('node:${name}')`;
+    const names = (name: string): readonly string[] => Object.keys(process.getBuiltinModule(name) ?? {});
+    b.onLoad({ filter: /.*/, namespace: 'builtin-whole' }, ({ path }) => ({
+      contents: `module.exports = ${whole(path)}`,
+    }));
+    b.onLoad({ filter: /.*/, namespace: 'builtin-on-demand' }, ({ path }) => ({
+      contents: `let whole
+        for (const name of ${JSON.stringify(names(path))})
+          Object.defineProperty(exports, name, {enumerable: true, get: () => (whole ??= ${whole(path)})[name]})`,
+    }));
+    b.onLoad({ filter: /.*/, namespace: 'builtin-names' }, ({ path }) => ({
+      contents: [
+        `const whole = /* @__PURE__ */ (() => ${whole(path)})()`,
+        'export default whole',
+        ...names(path)
+          .filter((name) => name !== 'default')
+          .map(
+            (name, i) => `const _${i} = /* @__PURE__ */ (() => whole.${name})(); export { _${i} as ${name} }`,
+          ),
+      ].join('\n'),
     }));
   },
 };
@@ -102,6 +125,31 @@ function nameNoClosures(files: readonly string[]): void {
   });
   if (changed.length === 0) throw new Error('esbuild keeps names in another way than this build knows');
 }
+
+/** Chunks are joined by which of these need them: none has to read what only another one needs. */
+const PROGRAMS: Programs = {
+  word: ['src/cli/cli.ts'],
+  headless: ['src/cli/cli.ts', 'src/cli/headless.ts', 'src/compose.ts'],
+  console: ['src/cli/cli.ts', 'src/cli/under-console.ts', 'src/cli/console.tsx'],
+  command: [
+    'src/cli/cli.ts',
+    'src/cli/one-shot.ts',
+    'src/cli/output.ts',
+    'src/cli/attach.ts',
+    'src/cli/chat.ts',
+  ],
+  api: ['src/index.ts', 'src/api.ts'],
+  extension: ['src/extension/extension.ts'],
+  hosted: [
+    'src/extension/hosted-extension.ts',
+    'src/extension/approvals-extension.ts',
+    'src/extension/files-extension.ts',
+    'src/extension/spending-extension.ts',
+    'src/extension/resume-extension.ts',
+  ],
+  compaction: ['src/store/compaction-worker.ts'],
+  sdk: ['src/agents/pi-sdk/sdk-host.ts'],
+};
 
 const entries = [
   'src/cli/cli.ts',
@@ -133,16 +181,14 @@ const result = await build({
   legalComments: 'none',
   metafile: true,
   external: EXTERNAL,
-  plugins: [withoutDevtools, plainHttp, inkFrameCache, emojiTables],
+  plugins: [withoutDevtools, leanBuiltins, inkFrameCache, emojiTables],
+  write: false,
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
-  banner: {
-    // What CommonJS packages expect to find.
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __filename = import.meta.filename, __dirname = import.meta.dirname;",
-  },
   logLevel: 'warning',
 });
-
-nameNoClosures(Object.keys(result.metafile.outputs).map((file) => join(root, file)));
+const files = await joinChunks(result.outputFiles, result.metafile, PROGRAMS, dist);
+for (const { path, contents } of files) writeFileSync(path, contents);
+nameNoClosures(files.map(({ path }) => path));
 copyFileSync(join(root, 'node_modules/sql.js/dist/sql-wasm.wasm'), join(dist, 'sql-wasm.wasm'));
 copyFileSync(join(root, 'scripts/bin.js'), join(dist, 'bin.js'));
 chmodSync(join(dist, 'bin.js'), 0o755);
@@ -160,4 +206,4 @@ execFileSync(
 );
 keepReachableTypes(join(dist, 'types'), ['index.d.ts', 'api.d.ts', 'extension/extension.d.ts']);
 writeFileSync(join(dist, '.fingerprint'), sourceFingerprint(root));
-process.stdout.write(`built ${Object.keys(result.metafile.outputs).length} files into dist/\n`);
+process.stdout.write(`built ${files.length} files into dist/\n`);

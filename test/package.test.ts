@@ -90,12 +90,27 @@ describe('the package', () => {
   });
 
   it('loads its main entry where pi is not installed', () => {
-    const program = `const all = await import('pi-gateway-tui'); process.stdout.write(typeof all.default + typeof all.startGateway)`;
+    const program = `const all = await import('pi-gateway-tui'); process.stdout.write(typeof all.default + typeof all.startGateway
+      + process.moduleLoadList.filter((name) => /^NativeModule (?:tls|https|v8|undici|child_process)$/.test(name)))`;
     const out = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: folder,
       encoding: 'utf8',
     });
     expect(out).toBe('functionfunction');
+  });
+
+  it('reads few files to start: what is loaded together is one file', () => {
+    const read = new Set<string>();
+    const visit = (name: string): void => {
+      if (read.has(name)) return;
+      read.add(name);
+      const code = readFileSync(join(installed, 'dist', name), 'utf8');
+      for (const [, next = ''] of code.matchAll(/(?:\bfrom|[;\s]import|^import)\s?"\.\/([^"]+)"/g))
+        visit(next);
+    };
+    for (const name of readdirSync(join(installed, 'dist')))
+      if (/^(?:cli|headless-\w+)\.js$/.test(name)) visit(name);
+    expect([...read].sort().join('\n')).toMatch(/^(?:.+\n){8,19}.+$/);
   });
 
   it('lists what it contains, with licenses, for people and for scanners', () => {

@@ -2,8 +2,6 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { ConfigError, GatewayError } from '../../base/errors.ts';
 
-const run = promisify(execFile);
-
 /**
  * Replaces every text value written as `$ENV_NAME` or `!command` by what it stands for. Only whole values count:
  * a `$` inside a text stays. The command runs in a shell of the operator's own configuration file, with 10 s to answer.
@@ -53,7 +51,7 @@ export async function resolveSecret(value: string, name: string, env: NodeJS.Pro
   }
   if (!value.startsWith('!') || value.length === 1) return value;
   try {
-    const { stdout } = await run('/bin/sh', ['-c', value.slice(1)], {
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', value.slice(1)], {
       env,
       timeout: 10_000,
       maxBuffer: 1024 * 1024,
