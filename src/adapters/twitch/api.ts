@@ -21,6 +21,8 @@ export interface TwitchTiming {
   /** Between two tries to connect: first and longest. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
+  /** A connection that has held for so long is replaced at once when it ends: Twitch keeps nothing for later. */
+  readonly heldMs: number;
   /** From opening the socket to the end of Twitch's welcome. */
   readonly loginTimeoutMs: number;
   /** Without any line for how long Twitch is pinged, and how long it has to answer before it counts as gone. */
@@ -42,6 +44,7 @@ export interface TwitchTiming {
 export const TWITCH_TIMING: TwitchTiming = {
   minDelayMs: 1000,
   maxDelayMs: 60_000,
+  heldMs: 30_000,
   loginTimeoutMs: REACH_MS,
   // tmi.js itself pings once a minute: too rare for the console to tell the truth.
   ...PULSE,

@@ -289,7 +289,12 @@ export class TwitchConnection {
   }
 
   async #run(connected: () => void, signal: AbortSignal): Promise<void> {
-    const { tokens } = this.#options;
+    const { tokens, timing } = this.#options;
+    let since = Number.POSITIVE_INFINITY;
+    const joined = (): void => {
+      since = performance.now();
+      connected();
+    };
     this.#demandSettings();
     if (!this.#loaded) await tokens.load();
     this.#loaded = true;
@@ -298,9 +303,14 @@ export class TwitchConnection {
       const accepted = (): void => {
         this.#untried = false;
       };
-      await this.#session().run(connected, accepted, signal);
+      await this.#session().run(joined, accepted, signal);
     } catch (error) {
-      if (!(error instanceof TokenRefused)) throw error;
+      if (!(error instanceof TokenRefused)) {
+        // What is written before the next connection has joined is lost: it must not wait for a back-off.
+        if (!(error instanceof ParkedError) && performance.now() - since >= timing.heldMs)
+          throw new RetryAfterError(messageOf(error), 0);
+        throw error;
+      }
       if (this.#untried)
         throw new ParkedError(
           'Twitch refuses the refreshed token too',

@@ -245,6 +245,30 @@ describe('the connection to Twitch', () => {
     await until(() => expect(host.accepted.map((m) => m.text)).toEqual(['after']));
   });
 
+  it('is replaced without a pause after it has held, because Twitch keeps nothing for later', async () => {
+    await start({ minDelayMs: 60_000, maxDelayMs: 60_000, heldMs: 0 });
+    await state('connected');
+    server.say('lobby', 'there');
+    await until(() => expect(texts()).toEqual(['there']));
+    for (const end of [() => server.drop(), () => server.reconnect()]) {
+      const logins = server.calls.filter((call) => call.method === 'NICK').length;
+      end();
+      await until(() =>
+        expect(server.calls.filter((call) => call.method === 'NICK')).toHaveLength(logins + 1),
+      );
+      await state('connected');
+    }
+    server.say('lobby', 'after');
+    await until(() => expect(texts()).toEqual(['there', 'after']));
+    // One that ends at once waits: a server that accepts and hangs up is not hammered.
+    await adapter.stop();
+    await start({ minDelayMs: 60_000, maxDelayMs: 60_000, heldMs: 60_000 });
+    await state('connected');
+    server.drop();
+    await state('reconnecting');
+    expect(host.current?.transport.nextTryAt).toBeGreaterThan(Date.now() + 5000);
+  });
+
   it('is not made when the server hangs up before its welcome', async () => {
     server.hangUpBeforeWelcome = true;
     await start();
