@@ -285,11 +285,25 @@ export interface PlatformText {
  */
 export function formatFor(markdown: string, platform: PlatformText): readonly Part[] {
   if (markdown === '') return [];
-  const parts = partsOf(renderDocument(parseMarkdown(markdown.toWellFormed()), platform.rules), platform);
+  const clean = withoutControls(markdown.toWellFormed(), platform.singleLine === true);
+  const parts = partsOf(renderDocument(parseMarkdown(clean), platform.rules), platform);
   if (parts.length > 0) return parts;
   // Nothing visible in it (a comment, a definition, blanks): show what was written.
-  const literal = partsOf(literalText(markdown.toWellFormed()), platform);
+  const literal = partsOf(literalText(clean), platform);
   return literal.length > 0 ? literal : [{ text: NOTHING, plain: NOTHING }];
+}
+
+/** What a terminal would obey (colors, titles, the clipboard) and what would write a line backwards. */
+const SEQUENCES =
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\^_])|[\u202d\u202e]/g;
+/** Of the rest what no chat shows; on one line they become spaces. */
+const CONTROLS = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+/g;
+const EITHER = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202d\u202e]/;
+
+function withoutControls(text: string, singleLine: boolean): string {
+  if (!EITHER.test(text)) return text;
+  const plain = text.replace(SEQUENCES, '');
+  return singleLine ? plain : plain.replace(CONTROLS, '');
 }
 
 /** Stands for a text of blanks only: no platform takes an empty message. */

@@ -120,6 +120,8 @@ class Writer {
   #hugging = 0;
   /** Blanks that belong behind a hugging mark if it closes now. */
   #held = '';
+  /** The last thing written opens a mark: letters and markers belong right behind it. */
+  #justOpened = false;
   /** A closed hugging mark wants no letter right behind it. */
   #keepOff = false;
 
@@ -166,11 +168,12 @@ class Writer {
     const token = (mark.type === 'quote' ? this.#dialect.quotePrefix : '') + this.#dialect.open(mark);
     this.#flushHeld();
     const touches =
-      (hug === 'letters' && WORD_END.test(this.#tail)) ||
+      (hug === 'letters' && !this.#justOpened && WORD_END.test(this.#tail)) ||
       (hug !== 'none' && this.#tail.endsWith(token.charAt(0)));
     if (touches) this.#append(ZERO_WIDTH_SPACE);
     this.#keepOff = false;
     this.#put(this.#prefixed(token, this.#written));
+    this.#justOpened = token !== '';
     this.#written += 1;
     if (hug !== 'none') this.#hugging += 1;
   }
@@ -211,6 +214,7 @@ class Writer {
 
   #append(text: string): void {
     if (text === '') return;
+    this.#justOpened = false;
     this.#out += text;
     this.#tail = text.length > 1 ? text.slice(-2) : (this.#tail + text).slice(-2);
   }

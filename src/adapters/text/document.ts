@@ -187,10 +187,7 @@ function renderQuote(quote: Quote, context: Context): void {
   const body = () => renderBlocks(quote.children, deeper(context), 2);
   out.freshLine();
   if (depth < rules.quoteDepth) out.unindented(() => out.within({ type: 'quote' }, body));
-  else {
-    out.text('  ');
-    out.indented('  ', body);
-  }
+  else out.indentedFrom('  ', body);
   out.freshLine();
   out.breakHere();
 }

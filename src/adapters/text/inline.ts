@@ -40,7 +40,7 @@ export interface Context {
 }
 
 /** Tags that a pair of which is understood; the mark they stand for, or nothing visible. */
-const TAGS: ReadonlyMap<string, 'bold' | 'italic' | 'strike' | 'none'> = new Map([
+const TAGS: ReadonlyMap<string, 'bold' | 'italic' | 'strike' | 'code' | 'link' | 'none'> = new Map([
   ['b', 'bold'],
   ['strong', 'bold'],
   ['i', 'italic'],
@@ -48,6 +48,10 @@ const TAGS: ReadonlyMap<string, 'bold' | 'italic' | 'strike' | 'none'> = new Map
   ['s', 'strike'],
   ['del', 'strike'],
   ['strike', 'strike'],
+  ['code', 'code'],
+  ['samp', 'code'],
+  ['tt', 'code'],
+  ['a', 'link'],
   ['u', 'none'],
   ['ins', 'none'],
   ['kbd', 'none'],
@@ -63,11 +67,6 @@ const LAYOUT =
 
 function tagName(html: string): string {
   return /^<\/?([A-Za-z][A-Za-z0-9-]*)/.exec(html)?.[1]?.toLowerCase() ?? '';
-}
-
-function markOfTag(name: string): Mark | undefined {
-  const type = TAGS.get(name);
-  return type === undefined || type === 'none' ? undefined : { type };
 }
 
 function isLineBreakTag(html: string): boolean {
@@ -107,14 +106,26 @@ export function renderInline(nodes: readonly Phrasing[], context: Context): void
     if (node === undefined) continue;
     const close = pairs?.get(at);
     if (close !== undefined && node.type === 'html' && context.depth <= MAX_DEPTH) {
-      const inner = nodes.slice(at + 1, close);
-      const mark = markOfTag(tagName(node.value));
-      const body = () => renderInline(inner, { ...context, depth: context.depth + 1 });
-      if (mark === undefined) body();
-      else marked(mark, context, body);
+      renderPair(node.value, nodes.slice(at + 1, close), context);
       at = close;
     } else renderPhrasing(node, context);
   }
+}
+
+/** What stands between an opening tag and its end. */
+function renderPair(tag: string, inner: readonly Phrasing[], context: Context): void {
+  const type = TAGS.get(tagName(tag));
+  const body = () => renderInline(inner, deeper(context));
+  if (type === 'code') renderCode(textOf(inner).replaceAll('\n', ' '), context);
+  else if (type === 'link') renderLink(attributeOf(tag, 'href'), inner, context);
+  else if (type === undefined || type === 'none') body();
+  else marked({ type }, context, body);
+}
+
+/** The value of an attribute of a tag; empty without one. */
+function attributeOf(tag: string, name: string): string {
+  const value = new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s"'>]+))`, 'i').exec(tag);
+  return (value?.[1] ?? value?.[2] ?? value?.[3] ?? '').replaceAll('&amp;', '&').trim();
 }
 
 function renderPhrasing(node: Phrasing, context: Context): void {
@@ -149,6 +160,8 @@ function renderPhrasing(node: Phrasing, context: Context): void {
       return;
     case 'html':
       if (isLineBreakTag(node.value)) text('\n', context);
+      else if (tagName(node.value) === 'img' && attributeOf(node.value, 'src') !== '')
+        renderImage(attributeOf(node.value, 'src'), attributeOf(node.value, 'alt'), context);
       else if (!node.value.startsWith('<!--')) text(node.value, context);
       return;
   }
@@ -184,6 +197,26 @@ function renderCode(value: string, context: Context): void {
   place(!rules.codeInMarks, mark, out, () => text(value, context));
 }
 
+/** An address in a label, and a label that is nothing but the name of a site. */
+const ADDRESS = /(?:https?:\/\/|www\.)[^\s/?#]*\.[^\s/?#]+/gi;
+const SITE =
+  /^(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|io|dev|app|ai|co|me|info|biz|xyz|bank|de|uk|fr|nl|eu|us|ca|ch|at|it|es|jp|cn|ru|br|in|au)(?=[/?#]|$)/i;
+
+/** True when a label names another site than the one the link leads to. */
+function misleads(url: string, label: string): boolean {
+  const named = [...label.matchAll(ADDRESS), SITE.exec(label) ?? []].flatMap(([site]) => site ?? []);
+  if (named.length === 0) return false;
+  const host = hostOf(url);
+  return named.some((site) => {
+    const shown = hostOf(/^https?:/i.test(site) ? site : `http://${site}`);
+    return host !== shown && !host.endsWith(`.${shown}`);
+  });
+}
+
+function hostOf(url: string): string {
+  return (URL.parse(url)?.hostname ?? '').replace(/^www\./, '');
+}
+
 function renderLink(url: string, label: readonly Phrasing[], context: Context): void {
   const { out, rules } = context;
   const shown = textOf(label).trim();
@@ -191,7 +224,13 @@ function renderLink(url: string, label: readonly Phrasing[], context: Context): 
   const bare = shown === url || shown === target || url === `http://${shown}`;
   const body = () => renderInline(label, { ...deeper(context), oneLine: true });
   if (out.has('link')) body();
-  else if (url !== '' && shown !== '' && url.length <= rules.maxUrl && rules.linkable(url, shown))
+  else if (
+    url !== '' &&
+    shown !== '' &&
+    url.length <= rules.maxUrl &&
+    rules.linkable(url, shown) &&
+    !misleads(url, shown)
+  )
     place(bare && rules.bareLinksAlone, { type: 'link', url, bare }, out, body);
   else {
     body();

@@ -91,7 +91,20 @@ interface Reader {
 
 /** Reads every block up to the end of the block around them, and that end. */
 function blocksOf(reader: Reader): Block[] {
-  return readInner(reader, blockOf);
+  const made: Block[] = [];
+  /** Where a definition ended that turned out to be text. */
+  let line = -1;
+  for (let token = nextOf(reader); token !== undefined && token.nesting >= 0; token = nextOf(reader)) {
+    const last = made.at(-1);
+    if (token.type !== 'reference_definition') made.push(blockOf(token, reader));
+    else if (!token.hidden) {
+      if (line === token.map?.[0] && last?.type === 'paragraph')
+        last.children.push({ type: 'text', value: `\n${token.content}` });
+      else made.push({ type: 'paragraph', children: [{ type: 'text', value: token.content }] });
+      line = token.map?.[1] ?? -1;
+    }
+  }
+  return made;
 }
 
 /** What `read` makes of each token up to the end of the block around them, and that end. */

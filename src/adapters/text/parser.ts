@@ -95,8 +95,13 @@ parser.inline.State = class extends parser.inline.State {
 
   override scanDelims(start: number, canSplitWord: boolean): ReturnType<StateInline['scanDelims']> {
     const run = super.scanDelims(start, canSplitWord);
-    const may = mayEmphasize(this.src, start, start + run.length);
-    return { ...run, can_open: run.can_open && may.open, can_close: run.can_close && may.close };
+    const end = start + run.length;
+    const may = mayEmphasize(this.src, start, end);
+    if (!canSplitWord)
+      return { ...run, can_open: run.can_open && may.open, can_close: run.can_close && may.close };
+    const open = run.can_open || (isUnspaced(this.src, start - 2, -1) && /\S/.test(this.src.charAt(end)));
+    const close = run.can_close || (isUnspaced(this.src, end, 0) && /\S/.test(this.src.charAt(start - 1)));
+    return { ...run, can_open: open && may.open, can_close: close && may.close };
   }
 };
 // Reads up to where a rule may begin. markdown-it's own stops at more characters than any rule begins with.
@@ -122,6 +127,41 @@ parser.core.ruler.disable('linkify');
 // What is in pieces is joined where it is read.
 parser.core.ruler.disable('text_join');
 parser.inline.ruler2.disable('fragments_join');
+// A definition that no link uses is text, such as "[ERROR]: timeout"; "[//]: # (so)" is how a comment is written.
+parser.core.ruler.at('strip_references', ({ src, env, tokens }) => {
+  const definitions = tokens.filter(({ type }) => type === 'reference_definition');
+  if (definitions.length === 0) return;
+  const lines = src.split('\n');
+  const references = env.references ?? {};
+  const seen = new Set<unknown>();
+  for (const token of definitions) {
+    const text = lines.slice(...(token.map ?? [])).join('\n');
+    token.content = text.slice(Math.max(0, text.indexOf('[')));
+    token.hidden = false;
+    const label = String(token.meta?.['label']);
+    const definition = references[label];
+    if (definition === undefined || seen.has(label)) continue;
+    seen.add(label);
+    token.hidden = definition.href === '' || definition.href === '#';
+    Object.defineProperty(references, label, {
+      get: () => {
+        token.hidden = true;
+        return definition;
+      },
+    });
+  }
+});
+const [readTable] = parser.block.ruler.getRules('');
+parser.block.ruler.at(
+  'table',
+  (state, start, end, silent) => {
+    const first = state.tokens.length;
+    if (readTable?.(state, start, end, silent) !== true) return false;
+    if (!silent) completeRows(state, first);
+    return true;
+  },
+  { alt: ['paragraph', 'reference'] },
+);
 parser.block.ruler.before('table', 'too-deep', (state, start, end) => {
   if (state.level < MAX_LEVEL) return false;
   let next = start + 1;
@@ -160,6 +200,67 @@ parser.inline.ruler.before('link', 'footnote', (state, silent) => {
   state.pos = end + 1;
   return true;
 });
+
+/** Scripts that put no space between words, or none before a particle. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
+/**
+ * True when the first or last code point of the two units at `at` is a letter of such a script. CommonMark would let no
+ * emphasis begin or end between it and a sign.
+ */
+function isUnspaced(text: string, at: number, which: 0 | -1): boolean {
+  return UNSPACED.test([...text.slice(Math.max(0, at), at + 2)].at(which) ?? '');
+}
+
+/** Gives rows with more cells than the head what markdown-it dropped of them: `a|b` in code, or one cell too many. */
+function completeRows(state: StateBlock, first: number): void {
+  let columns = 0;
+  let cells: readonly string[] | undefined;
+  let column = 0;
+  for (let at = first; at < state.tokens.length; at += 1) {
+    const token = state.tokens[at];
+    if (token?.type === 'th_open') columns += 1;
+    else if (token?.type === 'tr_open') {
+      const line = token.map?.[0] ?? 0;
+      const row = state.src.slice((state.bMarks[line] ?? 0) + (state.tShift[line] ?? 0), state.eMarks[line]);
+      cells = columns === 0 ? undefined : cellsOf(row.trim(), columns);
+      column = 0;
+    } else if (token?.type === 'inline' && cells !== undefined) {
+      token.content = cells[column]?.trim() ?? '';
+      column += 1;
+    }
+  }
+}
+
+/** The cells of a row that has too many; undefined for any other row. */
+function cellsOf(row: string, columns: number): readonly string[] | undefined {
+  const split = splitRow(row, false);
+  if (split.length <= columns) return undefined;
+  const whole = splitRow(row, true);
+  const cells = whole.length < columns ? split : whole;
+  return [...cells.slice(0, columns - 1), cells.slice(columns - 1).join(' | ')];
+}
+
+/** A row at its bars; with `code`, not at those between backticks. */
+function splitRow(row: string, code: boolean): string[] {
+  const cells: string[] = [];
+  let cell = '';
+  for (const [piece] of row.matchAll(code ? CODE_OR_BAR : BAR)) {
+    if (piece === '|') {
+      cells.push(cell);
+      cell = '';
+    } else cell += piece.replaceAll('\\|', '|');
+  }
+  cells.push(cell);
+  if (cells[0] === '') cells.shift();
+  if (cells.at(-1) === '') cells.pop();
+  return cells;
+}
+
+const BAR = /\\\||\||[^|\\]+|[\s\S]/g;
+/** Code of one or two backticks at either end. */
+const CODE_OR_BAR = /`[^`]{1,500}`|``[^`]{1,500}``|\\\||\||[^|\\`]+|[\s\S]/g;
 
 /** True for a line of the list item or quote that is being read. */
 function isWithin(state: StateBlock, line: number): boolean {

@@ -93,6 +93,8 @@ export class StyledBuilder {
   #containers: readonly Mark[] = [];
   #indent = '';
   #gap: { readonly newlines: number; readonly marks: readonly Mark[] } | undefined;
+  /** The indentation of a first line that has no text yet. */
+  #lead = '';
   #breakOwed = false;
   #last = '';
   #lastMarks: readonly Mark[] = [];
@@ -158,10 +160,18 @@ export class StyledBuilder {
     this.#indent = before;
   }
 
+  /** The same for a block that begins on the line that is being written, and that is indented as well. */
+  indentedFrom(indent: string, body: () => void): void {
+    this.#lead += indent;
+    this.indented(indent, body);
+    this.#lead = '';
+  }
+
   /** Runs `body` without indentation: code keeps its own, and markers of quotes stand at the start of a line. */
   unindented(body: () => void): void {
     const before = this.#indent;
     this.#indent = '';
+    this.#lead = '';
     body();
     this.#indent = before;
   }
@@ -204,11 +214,16 @@ export class StyledBuilder {
 
   #emit(value: string, marks: readonly Mark[], raw: boolean): void {
     const gap = this.#gap;
+    const lead = this.#lead;
     this.#gap = undefined;
+    this.#lead = '';
     if (this.#length > 0) {
       if (this.#breakOwed && this.#breaks.at(-1) !== this.#length) this.#breaks.push(this.#length);
-      if (gap !== undefined) this.#append('\n'.repeat(gap.newlines) + this.#indent, gap.marks, false);
+      // The indentation of a first line belongs inside a quote that begins with it.
+      const indent = lead === '' ? this.#indent : this.#indent.slice(0, -lead.length);
+      if (gap !== undefined) this.#append('\n'.repeat(gap.newlines) + indent, gap.marks, false);
     }
+    if (lead !== '') this.#append(lead, this.#containers, false);
     this.#breakOwed = false;
     this.#append(value, marks, raw);
   }

@@ -64,6 +64,13 @@ const telegramHtml: Dialect = {
   hug: () => 'none',
 };
 
+/**
+ * What Telegram makes a link. It drops every other one without an error, and a reader would see the label alone: a host
+ * without a dot (localhost), `tel:`; `mailto:` becomes an http address. `tg://user` would ping a person.
+ */
+const LINK =
+  /^(?:https?:\/\/(?:[^/?#@]*@)?(?:\[[^\]/?#]*\]|[^/?#:@]*\.[^/?#:@]*)(?::\d+)?(?:[/?#]|$)|tg:(?!(?:\/\/)?user)|ton:)/i;
+
 export const telegramText: PlatformText = {
   dialect: telegramHtml,
   plain: plainDialect,
@@ -85,7 +92,7 @@ export const telegramText: PlatformText = {
     bareLinksAlone: false,
     backticks: 'any',
     maxUrl: 1000,
-    linkable: (url) => /^(?:https?|tg|ton|mailto|tel):/i.test(url),
+    linkable: (url) => LINK.test(url),
   },
 };
 
