@@ -2,26 +2,54 @@ import { setFlagsFromString } from 'node:v8';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { spareMemory } from '../../src/base/memory.ts';
 
-vi.mock('node:v8', () => ({ setFlagsFromString: vi.fn() }));
+vi.mock('node:v8', () => ({ setFlagsFromString: vi.fn(), getHeapSpaceStatistics: vi.fn(() => []) }));
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('a gateway that has grown prefers a small heap until it has shrunk again, and says so once each way', () => {
-  let mb = 100;
+/** What V8 is told while the process has this much memory; and what at the end. */
+function start(): {
+  readonly at: (residentMb: number, youngMb: number) => string[];
+  readonly end: () => string[];
+} {
+  let inUse = { residentMb: 100, youngMb: 2 };
   const told: string[] = [];
   vi.mocked(setFlagsFromString).mockImplementation((flag) => void told.push(flag));
-  const end = spareMemory(() => mb);
-  const at = (resident: number): string[] => {
-    mb = resident;
-    vi.advanceTimersByTime(20_000);
-    return told.splice(0);
+  const end = spareMemory(() => inUse);
+  return {
+    at: (residentMb, youngMb) => {
+      inUse = { residentMb, youngMb };
+      vi.advanceTimersByTime(5_000);
+      return told.splice(0);
+    },
+    end: () => {
+      end();
+      return told.splice(0);
+    },
   };
-  expect(at(149)).toEqual([]);
-  expect(at(151)).toEqual(['--optimize-for-size']);
-  expect(at(130)).toEqual([]);
-  expect(at(119)).toEqual(['--no-optimize-for-size']);
-  expect(at(400)).toEqual(['--optimize-for-size']);
-  end();
-  expect(told).toEqual(['--no-optimize-for-size']);
+}
+
+it('a gateway that has grown prefers a small heap until it has shrunk again, and says so once each way', () => {
+  const { at, end } = start();
+  expect(at(199, 2)).toEqual([]);
+  expect(at(201, 2)).toEqual(['--optimize-for-size']);
+  expect(at(180, 2)).toEqual([]);
+  expect(at(169, 2)).toEqual(['--no-optimize-for-size']);
+  expect(at(400, 2)).toEqual(['--optimize-for-size']);
+  expect(end()).toEqual(['--no-optimize-for-size']);
+});
+
+it('its young generation grows no further than it helps, and may grow again when it was made small', () => {
+  const { at, end } = start();
+  expect(at(100, 15)).toEqual([]);
+  expect(at(100, 16)).toEqual(['--semi-space-growth-factor=1']);
+  expect(at(100, 9)).toEqual([]);
+  expect(at(100, 8)).toEqual(['--semi-space-growth-factor=2']);
+  expect(at(100, 32)).toEqual(['--semi-space-growth-factor=1']);
+  expect(end()).toEqual(['--semi-space-growth-factor=2']);
+});
+
+it('Node names the young generation as it is read here', async () => {
+  const real = await vi.importActual<typeof import('node:v8')>('node:v8');
+  expect(real.getHeapSpaceStatistics().map((space) => space.space_name)).toContain('new_space');
 });
