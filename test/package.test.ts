@@ -41,7 +41,7 @@ describe('the package', () => {
     expect(bytes).toBeLessThan(12_000_000);
   });
 
-  it('is the same, byte by byte, when it is packed again later', () => {
+  it('is the same, byte by byte, when it is packed again later', { timeout: 120_000 }, () => {
     const again = mkdtempSync(join(folder, 'again-'));
     utimesSync(join(root, 'dist/bin.js'), new Date(), new Date(Date.now() + 60_000));
     npm(['pack', '--silent', '--pack-destination', again], root);
