@@ -42,6 +42,14 @@ export function tellTurn(
   }
 }
 
+/** What may belong to a secret that begins in the part that is shown. */
+const LONGEST_TOKEN = 12_000;
+
+/** The first `limit` units of a text, but no half of a character. */
+function beginningOf(text: string, limit: number): string {
+  return text.slice(0, limit).replace(/[\ud800-\udbff]$/, '');
+}
+
 /** A draft appears once there is something to read. */
 const FIRST_DRAFT_CHARS = 4;
 
@@ -182,7 +190,10 @@ export class Reply {
   #draftText(): string {
     const limit = this.#deps.adapter()?.capabilities.textLimit ?? 0;
     const early = this.#text.length < FIRST_DRAFT_CHARS || mayBecomeSilence(this.#text);
-    const said = early ? '' : this.#text.slice(0, limit);
+    // A secret or a character that is cut in two would be neither recognized nor shown.
+    const said = early
+      ? ''
+      : beginningOf(this.#deps.egress(this.#text.slice(0, limit + LONGEST_TOKEN)), limit);
     const tools = this.#deps.outbox.words(this.message.chat, this.#tools.text(), this.message.sender);
     const shown = [said, tools].filter((each) => each !== '').join('\n\n');
     return this.#deps.egress(shown);

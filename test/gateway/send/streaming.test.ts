@@ -69,6 +69,24 @@ describe('an answer that grows', () => {
     expect(texts.join('')).toHaveLength(900);
   });
 
+  it.each([
+    ['a secret', 'hunter2-hunter2 ', /hunter|\ufffd/],
+    ['an emoji', '123456789😀 ', /\ufffd/],
+  ])('shows no half of %s where its draft is full', async (_what, piece, half) => {
+    await start();
+    rig.redactor.add('hunter2-hunter2');
+    await rig.say(`${'word '.repeat(36)}${piece}${'more '.repeat(60)}`);
+    const seen = new Set<string>();
+    for (let step = 0; step < 150; step += 1) {
+      await rig.pass(500);
+      for (const text of rig.texts()) seen.add(text);
+    }
+    expect([...seen].filter((text) => half.test(text))).toEqual([]);
+    // The draft has been full, and the answer is complete.
+    expect([...seen].some((text) => text.length > 190)).toBe(true);
+    expect(rig.texts().join('')).toMatch(/more more $/);
+  });
+
   it('is not streamed where messages cannot be edited', async () => {
     await start({ capabilities: { edit: false } });
     await rig.say(WORDS);
