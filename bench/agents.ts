@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentBackend, type CreateAgentOptions, createAgent } from '../src/agents/create.ts';
 import { silentLogger } from '../src/base/log.ts';
 import type { Conversation } from '../src/gateway/agent/agent.ts';
-import { bundledPi } from '../src/gateway/agent/pi-command.ts';
+import { bundledPi } from '../src/gateway/agent/pi-files.ts';
 import { type ModelServer, startModelServer } from '../test/agents/model-server.ts';
 
 const WARM_TURNS = 20;

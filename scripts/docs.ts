@@ -13,7 +13,7 @@ import * as discord from '../src/adapters/discord/contents.ts';
 import * as slack from '../src/adapters/slack/contents.ts';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
 import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/receive.ts';
-import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
+import * as whatsapp from '../src/adapters/whatsapp/content.ts';
 import { commandsIn, GROUPS, helpText } from '../src/cli/help.ts';
 import { WORDS } from '../src/extension/words.ts';
 import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';

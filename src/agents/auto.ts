@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Agent, ConversationSpec } from '../gateway/agent/agent.ts';
-import { type PiPackage, piPackage } from '../gateway/agent/pi-command.ts';
+import { type PiPackage, piPackage } from '../gateway/agent/pi-files.ts';
 import type { FindPlace } from './pi/backend.ts';
 import { PiAgent } from './pi/pi-agent.ts';
 import { type PiRpcAgentOptions, piRpcParts } from './pi-rpc/pi-rpc.ts';

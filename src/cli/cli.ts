@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { defined } from '../base/defined.ts';
-import { HOSTED } from '../base/environment.ts';
 import {
   ConfigError,
   FolderLockedError,
@@ -14,6 +13,7 @@ import {
   messageOf,
 } from '../base/errors.ts';
 import { spareMemory } from '../base/memory.ts';
+import { HOSTED } from '../base/processes.ts';
 import type { ComposeOptions } from '../compose.ts';
 import { settleTimeZone } from '../gateway/time-zone.ts';
 import { VERSION } from '../version.ts';

@@ -21,7 +21,7 @@ import {
   PLATFORMS,
   type Platform,
 } from './model.ts';
-import { plainParts } from './send/outbound-row.ts';
+import { plainParts } from './send/outbound.ts';
 
 const START_MS = 20_000;
 const STOP_MS = 8000;

@@ -18,8 +18,7 @@ import { Erasures } from './personal-data/erasures.ts';
 import { refusalEdit } from './personal-data/export-person.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './receive/admission.ts';
 import { recoverInbox } from './recovery.ts';
-import type { OutboundRow } from './send/outbound-row.ts';
-import type { Target } from './send/target.ts';
+import type { OutboundRow, Target } from './send/outbound.ts';
 
 const REFUSALS_KEPT = 200;
 /** Longest time that commands and messages in progress get to end when the gateway stops. */

@@ -7,7 +7,7 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Legacy, Row, Tx } from '../store/database.ts';
 import type { Core } from './core.ts';
 import { type ChatRef, isPlatform, type Platform, type TaskStatus } from './model.ts';
-import { parseHome } from './send/target.ts';
+import { parseHome } from './send/outbound.ts';
 import { type SessionRecord, sessionKey } from './sessions/sessions.ts';
 
 /** Every row of @0xkobold/pi-gateway stays as it was, next to what was taken over: nothing is lost. */

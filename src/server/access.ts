@@ -1,8 +1,15 @@
 import type { Clock } from '../base/async.ts';
 import type { LogFields, Logger } from '../base/log.ts';
-import { RequestRefused } from './deps.ts';
 import type { ServerCounters } from './metric-tables.ts';
-import { bearerToken, isLoopback, isLoopbackHost, judgeOrigin, peerKey, TokenSet } from './peers.ts';
+import {
+  bearerToken,
+  isLoopback,
+  isLoopbackHost,
+  judgeOrigin,
+  peerKey,
+  RequestRefused,
+  TokenSet,
+} from './peers.ts';
 
 interface FailureLimits {
   /** Failures within `windowMs` that lock a peer out. */

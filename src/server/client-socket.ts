@@ -5,8 +5,8 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/adapter.ts';
 import { gateOfCall } from '../gateway/send/send-queue.ts';
-import type { ServerLimits } from './deps.ts';
 import type { ServerCounters } from './metric-tables.ts';
+import type { ServerLimits } from './peers.ts';
 
 interface Asked {
   readonly number: number;

@@ -2,9 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import type { Access, AccessGuard, RequestFacts } from './access.ts';
-import type { ExtraRoute, ServerDeps, ServerLimits } from './deps.ts';
-import { errorBody, RequestRefused } from './deps.ts';
-import { isOperatorSocket, judgeOrigin } from './peers.ts';
+import type { ExtraRoute, ServerDeps, ServerLimits } from './peers.ts';
+import { errorBody, isOperatorSocket, judgeOrigin, RequestRefused } from './peers.ts';
 import { apiRoutes, healthRoutes, type Route } from './routes.ts';
 
 /** What the browser of an allowed page needs to hand the answer over; nothing for anybody else. */

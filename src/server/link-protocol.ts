@@ -13,7 +13,7 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEq
 import type { RawData, WebSocket } from 'ws';
 import { GatewayError } from '../base/errors.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
-import type { ErrorBody } from './deps.ts';
+import type { ErrorBody } from './peers.ts';
 
 /** Raised when an older peer could not understand the frames. */
 export const LINK_PROTOCOL = 1;

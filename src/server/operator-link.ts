@@ -6,8 +6,8 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type GatewayEvent, type Operator, rowChange } from '../gateway/operator/operator.ts';
 import { type LinkSurface, SURFACE_HEADER, surfaceOf } from '../gateway/operator/operator-address.ts';
-import { errorBody, everyBeat, type ServerLimits } from './deps.ts';
 import { closeSocket, LINK_PROTOCOL, type LinkServerFrame, type Seal } from './link-protocol.ts';
+import { errorBody, everyBeat, type ServerLimits } from './peers.ts';
 
 /** Bytes waiting for a console: below `resume` it is caught up, above `thin` it gets rows only, above `stop` nothing. */
 export const LINK_PRESSURE = { resume: 64 * 1024, thin: 256 * 1024, stop: 1024 * 1024 } as const;

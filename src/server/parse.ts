@@ -3,7 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { isQueryName, OPERATIONS, operationNamed, QUERIES } from '../gateway/operator/operations/table.ts';
 import type { OperatorCommand, OperatorQueries } from '../gateway/operator/operator.ts';
-import { RequestRefused } from './deps.ts';
+import { RequestRefused } from './peers.ts';
 
 type Issue = ReturnType<typeof Value.Errors>[number];
 

@@ -6,9 +6,9 @@ import { bodyOf, type Operation } from '../gateway/operator/operations/operation
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import type { Operator, SessionView } from '../gateway/operator/operator.ts';
 import type { Access, AccessLevel } from './access.ts';
-import type { ServerDeps } from './deps.ts';
-import { RequestRefused } from './deps.ts';
 import { parseCommand, parseJson } from './parse.ts';
+import type { ServerDeps } from './peers.ts';
+import { RequestRefused } from './peers.ts';
 
 /** Rows of one answer; who wants more follows the cursor. */
 const LARGEST = 1_000;

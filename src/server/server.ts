@@ -11,11 +11,10 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { makingPath, nameSocket, prepareSocketPlace } from '../gateway/operator/operator-address.ts';
 import { AccessGuard } from './access.ts';
-import { DEFAULT_LIMITS, type ServerDeps, type ServerLimits } from './deps.ts';
 import type { HttpListener } from './http-listener.ts';
 import { newCounters, type ServerCounters } from './metric-tables.ts';
 import { OperatorLink } from './operator-link.ts';
-import { markOperatorSocket } from './peers.ts';
+import { DEFAULT_LIMITS, markOperatorSocket, type ServerDeps, type ServerLimits } from './peers.ts';
 import { SocketHub, Upgrades, wantsWebSocket } from './upgrades.ts';
 
 interface ListenerHandlers {
@@ -178,7 +177,7 @@ async function openOperatorSocket(
   }
 }
 
-export type { ServerDeps } from './deps.ts';
+export type { ServerDeps } from './peers.ts';
 
 /** The gateway's one port: HTTP API, health, chat sockets, operator link, adapters' own routes. */
 export class GatewayServer {

@@ -8,11 +8,17 @@ import { Repeats } from '../gateway/decisions.ts';
 import { OPERATOR_PATH } from '../gateway/operator/operator-address.ts';
 import type { Access, AccessGuard, RequestFacts } from './access.ts';
 import { ClientSocket, type RepeatedLine, WriteBatch } from './client-socket.ts';
-import { errorBody, everyBeat, RequestRefused, type ServerLimits } from './deps.ts';
 import { OperatorChallenge } from './link-protocol.ts';
 import type { ServerCounters } from './metric-tables.ts';
 import type { LinkProof } from './operator-link.ts';
-import { chooseSubProtocol, isOperatorSocket } from './peers.ts';
+import {
+  chooseSubProtocol,
+  errorBody,
+  everyBeat,
+  isOperatorSocket,
+  RequestRefused,
+  type ServerLimits,
+} from './peers.ts';
 
 interface UpgradeDeps {
   readonly guard: AccessGuard;

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type AutoAgentOptions, createAutoAgent, hasExtensions } from '../../src/agents/auto.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Agent, ConversationSpec } from '../../src/gateway/agent/agent.ts';
-import { bundledPi, piPackage } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi, piPackage } from '../../src/gateway/agent/pi-files.ts';
 import { newerPi, obedientModel } from './contract.ts';
 import { type ModelServer, startModelServer } from './model-server.ts';
 import { startTurn } from './turns.ts';

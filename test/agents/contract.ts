@@ -5,7 +5,7 @@ import { type AgentBackend, type CreateAgentOptions, createAgent } from '../../s
 import { longAnswer, parseScript } from '../../src/agents/scripted/script.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Agent, ConversationSpec } from '../../src/gateway/agent/agent.ts';
-import { bundledPi, type PiPackage } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi, type PiPackage } from '../../src/gateway/agent/pi-files.ts';
 import type { ModelReply, ModelRequest, ModelServer } from './model-server.ts';
 
 /** The bundled pi, run by the Node that runs the tests. */

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, w
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundledPi } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi } from '../../src/gateway/agent/pi-files.ts';
 import { newerPi } from '../agents/contract.ts';
 import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bundledPi } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi } from '../../src/gateway/agent/pi-files.ts';
 import { newerPi } from '../agents/contract.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';

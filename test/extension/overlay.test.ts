@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundledPi } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi } from '../../src/gateway/agent/pi-files.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundledPi } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi } from '../../src/gateway/agent/pi-files.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import {
   GatewayProcess,

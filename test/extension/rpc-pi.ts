@@ -1,6 +1,6 @@
 /** The real pi in RPC mode, driven over its own lines. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { bundledPi } from '../../src/gateway/agent/pi-command.ts';
+import { bundledPi } from '../../src/gateway/agent/pi-files.ts';
 
 export type PiLine = Readonly<Record<string, unknown>>;
 

@@ -5,7 +5,7 @@ import { GatewayError } from '../../src/base/errors.ts';
 import type { Adapter, ChatSocket, Frame, SendRequest } from '../../src/gateway/adapter.ts';
 import { gated } from '../../src/gateway/send/send-queue.ts';
 import { listenApart } from '../../src/prove/gateways.ts';
-import { everyBeat } from '../../src/server/deps.ts';
+import { everyBeat } from '../../src/server/peers.ts';
 import { ChatClient } from './chat-client.ts';
 import { echoAcceptor, startServer } from './server-kit.ts';
 

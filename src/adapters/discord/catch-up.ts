@@ -10,9 +10,9 @@ import type { ReferredMessage } from '../../gateway/model.ts';
 import { RecentEntries } from '../kit/state-file.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { OwnName } from './contents.ts';
+import { type DiscordMessage, type DiscordQuoted, Quoted } from './contents.ts';
 import { type Place, referredOf } from './receive.ts';
 import { DiscordFailure, type DiscordRest } from './rest.ts';
-import { type DiscordMessage, type DiscordQuoted, Quoted } from './wire.ts';
 
 const Stored = Type.Array(
   Type.Object({

@@ -10,6 +10,7 @@ import type { HealthTracker } from '../kit/supervisor.ts';
 import { ParkedError, Supervisor } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
 import type { CatchUp, SeenMarks } from './catch-up.ts';
+import { Ready } from './contents.ts';
 import type { EventTaker } from './events.ts';
 import {
   type GatewayEventName,
@@ -18,7 +19,6 @@ import {
   type SessionTuning,
 } from './gateway-session.ts';
 import { type DiscordRest, failureOf } from './rest.ts';
-import { Ready } from './wire.ts';
 
 const STRING_OPTION = 3;
 

@@ -4,12 +4,20 @@ import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
-import type { Intake } from '../kit/intake.ts';
+import type { Intake } from '../kit/run-adapter.ts';
 import { LruMap } from '../kit/state-file.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { SeenMarks } from './catch-up.ts';
 import { aboveIn, quotedBy } from './catch-up.ts';
 import type { OwnName } from './contents.ts';
+import {
+  Channel,
+  Deletion,
+  type DiscordChannel,
+  type DiscordInteraction,
+  type DiscordMessage,
+  isThread,
+} from './contents.ts';
 import {
   DEFERRED_REPLY,
   DEFERRED_UPDATE,
@@ -23,14 +31,6 @@ import {
   type WaitingInteractions,
 } from './receive.ts';
 import { DiscordFailure, type DiscordRest } from './rest.ts';
-import {
-  Channel,
-  Deletion,
-  type DiscordChannel,
-  type DiscordInteraction,
-  type DiscordMessage,
-  isThread,
-} from './wire.ts';
 
 /** Discord calls a command failed when nothing is received within 3 s. */
 const DEFER_BY_MS = 2000;

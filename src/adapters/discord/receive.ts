@@ -1,27 +1,25 @@
 import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
-import { readable } from '../kit/intake.ts';
+import { readable } from '../kit/run-adapter.ts';
 import { LruMap } from '../kit/state-file.ts';
 import {
   contentText,
+  type DiscordContent,
+  type DiscordInteraction,
+  type DiscordMessage,
+  type DiscordQuoted,
+  type DiscordUser,
   filesOf,
+  Interaction,
   isVoice,
   isWritten,
+  Message,
   namedText,
   type OwnName,
   readableText,
   UNREADABLE,
   unreadableOf,
 } from './contents.ts';
-import {
-  type DiscordContent,
-  type DiscordInteraction,
-  type DiscordMessage,
-  type DiscordQuoted,
-  type DiscordUser,
-  Interaction,
-  Message,
-} from './wire.ts';
 
 /** Where a message was written: a thread belongs to its channel. */
 export interface Place {

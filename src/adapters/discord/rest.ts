@@ -8,7 +8,7 @@ import type { Attachment } from '../../gateway/model.ts';
 import { checkGate } from '../../gateway/send/send-queue.ts';
 import { type Scrub, scrubber } from '../kit/run-adapter.ts';
 import { attachmentTooLarge, attachmentUnavailable, DIRECT, readLimited, type Way } from '../kit/way.ts';
-import { Attachment as AttachmentObject } from './wire.ts';
+import { AttachedFile } from './contents.ts';
 
 export const DISCORD_API_URL = 'https://discord.com/api';
 
@@ -203,7 +203,7 @@ const FileRef = Type.Object({
   attachmentId: Type.String(),
   url: Type.String(),
 });
-const Files = Type.Object({ attachments: Type.Optional(Type.Array(AttachmentObject)) });
+const Files = Type.Object({ attachments: Type.Optional(Type.Array(AttachedFile)) });
 const Holder = Type.Object({
   ...Files.properties,
   message_snapshots: Type.Optional(Type.Array(Type.Object({ message: Files }))),

@@ -6,9 +6,9 @@ import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { Pacer } from '../kit/pacer.ts';
+import { Sent } from './contents.ts';
 import type { WaitingInteractions } from './receive.ts';
 import { type CallOptions, DiscordFailure, type DiscordRest } from './rest.ts';
-import { Sent } from './wire.ts';
 
 /** Discord's codes for chats that take no message (anymore). */
 const GONE = new Set([

@@ -9,7 +9,7 @@ import type {
 } from '../../gateway/model.ts';
 import type { SharedMessage } from './blocks.ts';
 import { type Contents, readContents, readFiles, subtypeKind, UNREADABLE, writtenText } from './contents.ts';
-import { originOfMessage, person, type SlackIdentity } from './directory.ts';
+import { channelName, originOfMessage, person, type SlackIdentity, sentAtOf } from './directory.ts';
 import {
   decodeMrkdwn,
   type Fields,
@@ -20,11 +20,6 @@ import {
   namedMrkdwn,
   textOf,
 } from './mrkdwn.ts';
-
-export function sentAtOf(ts: string): { sentAt?: number } {
-  const seconds = Number(ts);
-  return ts !== '' && Number.isFinite(seconds) ? { sentAt: Math.round(seconds * 1000) } : {};
-}
 
 /** What an event means for the gateway. */
 export type Reading =
@@ -182,11 +177,6 @@ function originOf({ author, authorId, channelId, channelName: told }: SharedMess
   const place = channel === undefined ? undefined : channelName(channel.replace(/^#/, ''));
   if (name === undefined || place === undefined) return name ?? place;
   return `${name} in ${place}`;
-}
-
-/** Group conversations have a made-up name, which is no channel's. */
-export function channelName(name: string): string {
-  return name.startsWith('mpdm-') ? name : `#${name}`;
 }
 
 /** Who wrote it; a huddle or a call counts as its beginner's. */

@@ -10,7 +10,7 @@ import { checkGate } from '../../gateway/send/send-queue.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
-import { ACTION_PREFIX } from './commands.ts';
+import { ACTION_PREFIX } from './directory.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './mrkdwn.ts';
 import {
   platformCode,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Value } from 'typebox/value';
 import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
-import { readable } from '../kit/intake.ts';
+import { readable } from '../kit/run-adapter.ts';
 import {
   addressed,
   contentText,

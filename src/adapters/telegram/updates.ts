@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterRoute } from '../../gateway/adapter.ts';
 import { chatKey } from '../../gateway/model.ts';
-import type { Intake } from '../kit/intake.ts';
+import type { Intake } from '../kit/run-adapter.ts';
 import { LruMap, readState, writeState } from '../kit/state-file.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';
 import type { BotClient } from './client.ts';

@@ -4,7 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import { say } from '../../gateway/language/chat-text.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
-import { Intake } from '../kit/intake.ts';
+import { Intake } from '../kit/run-adapter.ts';
 import { HealthTracker, ParkedError, Pulse, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import type { Tokens } from './api.ts';
 import {
@@ -16,8 +16,7 @@ import {
   type TwitchSettings,
   type TwitchTiming,
 } from './api.ts';
-import { ChatClient } from './chat-client.ts';
-import { type IrcLine, loginRefusal, readMessage } from './receive.ts';
+import { ChatClient, type IrcLine, loginRefusal, readMessage } from './receive.ts';
 import { RateWindow, type TwitchOutbound } from './send.ts';
 import { type KnownStreams, type StreamNews, StreamWatch } from './streams.ts';
 

@@ -1,8 +1,98 @@
 import type { proto } from 'baileys';
-import { defined } from '../../base/defined.ts';
 import type { Attachment } from '../../gateway/model.ts';
-import { NO_CONTENT, UNREADABLE } from './kinds.ts';
-import { type MediaType, refOfMedia } from './media.ts';
+import { attachmentOf, numberOf } from './media.ts';
+
+/** The kinds of message that WhatsApp has, by their field in `proto.Message`, and what becomes of each. */
+
+/** Kinds that are given as they are. One table for each class of kinds: the docs are made of them. */
+export const GIVEN = {
+  conversation: 'the text',
+  extendedTextMessage: 'the text, with its link',
+  imageMessage: 'a picture, with its caption',
+  videoMessage: 'a file, with its caption',
+  ptvMessage: 'a file',
+  audioMessage: 'a file; a recording is marked as a voice message',
+  documentMessage: 'a file, with its caption',
+  stickerMessage: 'a picture',
+  albumMessage: 'its pictures and videos together, as one message',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Kinds that are read as text. */
+export const DESCRIBED = {
+  locationMessage: 'coordinates, name and address',
+  liveLocationMessage: 'coordinates at the moment of sending, and its caption',
+  contactMessage: 'name, phone numbers and email addresses',
+  contactsArrayMessage: 'the same of each contact',
+  pollCreationMessage: 'question and options',
+  pollResultSnapshotMessage: 'question and options, with votes',
+  buttonsMessage: 'its text and the labels of its buttons',
+  listMessage: 'its text and the titles of its rows',
+  interactiveMessage: 'its text',
+  templateMessage: 'its text and the labels of its buttons',
+  buttonsResponseMessage: 'the label that was tapped',
+  listResponseMessage: 'the row that was chosen',
+  templateButtonReplyMessage: 'the label that was tapped',
+  interactiveResponseMessage: 'what was chosen',
+  questionResponseMessage: 'the text',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Kinds that cannot be read, and what they are called. */
+export const UNREADABLE = {
+  lottieStickerMessage: 'an animated sticker',
+  stickerPackMessage: 'a sticker pack',
+  eventMessage: 'an event',
+  productMessage: 'a product',
+  orderMessage: 'an order',
+  groupInviteMessage: 'an invitation to a group',
+  newsletterAdminInviteMessage: 'an invitation to a channel',
+  newsletterFollowerInviteMessageV2: 'an invitation to a channel',
+  scheduledCallCreationMessage: 'a scheduled call',
+  invoiceMessage: 'an invoice',
+  sendPaymentMessage: 'a payment',
+  requestPaymentMessage: 'a payment request',
+  paymentInviteMessage: 'a payment request',
+  requestPhoneNumberMessage: 'a request for a phone number',
+  statusMentionMessage: 'a status update',
+  groupStatusMentionMessage: 'a status update',
+  groupStatusMessage: 'a status update',
+  groupStatusMessageV2: 'a status update',
+  richResponseMessage: 'an answer of Meta AI',
+  placeholderMessage: 'a message that WhatsApp shows on the phone only',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** What is no message of a person: keys, votes, reactions, notices between phones. */
+export const NO_CONTENT: ReadonlySet<string> = new Set([
+  'senderKeyDistributionMessage',
+  'fastRatchetKeySenderKeyDistributionMessage',
+  'messageContextInfo',
+  'protocolMessage',
+  'reactionMessage',
+  'encReactionMessage',
+  'pollUpdateMessage',
+  'encEventResponseMessage',
+  'encCommentMessage',
+  'secretEncryptedMessage',
+  'keepInChatMessage',
+  'pinInChatMessage',
+  'call',
+  'callLogMesssage',
+  'bcallMessage',
+  'chat',
+  'scheduledCallEditMessage',
+  'declinePaymentRequestMessage',
+  'cancelPaymentRequestMessage',
+  'stickerSyncRmrMessage',
+  'messageHistoryBundle',
+  'messageHistoryNotice',
+  'limitSharingMessage',
+  'botTaskMessage',
+  'statusAddYours',
+  'statusNotificationMessage',
+  'statusQuestionAnswerMessage',
+  'statusQuotedMessage',
+  'statusStickerInteractionMessage',
+  'eventCoverImage',
+]);
 
 /** What a person wrote, taken out of its wrappers. */
 export interface Content {
@@ -98,18 +188,18 @@ function plainText(m: proto.IMessage): Content | undefined {
 
 function media(m: proto.IMessage): Content | undefined {
   const image = m.imageMessage;
-  if (image) return file('a picture', image.caption, image, attachment('image', image, 'image/jpeg'));
+  if (image) return file('a picture', image.caption, image, attachmentOf('image', image, 'image/jpeg'));
   const video = m.videoMessage ?? m.ptvMessage;
-  if (video) return file('a video', video.caption, video, attachment('video', video, 'video/mp4'));
+  if (video) return file('a video', video.caption, video, attachmentOf('video', video, 'video/mp4'));
   const audio = m.audioMessage;
   if (audio) {
-    const found = file('a recording', '', audio, attachment('audio', audio, 'audio/ogg'));
+    const found = file('a recording', '', audio, attachmentOf('audio', audio, 'audio/ogg'));
     return audio.ptt === true ? { ...found, voice: true } : found;
   }
   const sticker = m.stickerMessage;
   if (sticker?.isLottie === true)
     return { ...content('', sticker.contextInfo), unreadable: UNREADABLE.lottieStickerMessage };
-  if (sticker) return file('a sticker', '', sticker, attachment('sticker', sticker, 'image/webp'));
+  if (sticker) return file('a sticker', '', sticker, attachmentOf('sticker', sticker, 'image/webp'));
   const document = m.documentMessage;
   if (document) {
     const name = document.fileName ?? document.title;
@@ -117,7 +207,7 @@ function media(m: proto.IMessage): Content | undefined {
       'a file',
       document.caption,
       document,
-      attachment('document', document, 'application/octet-stream', name),
+      attachmentOf('document', document, 'application/octet-stream', name),
     );
   }
   return undefined;
@@ -260,54 +350,4 @@ function contact({ displayName, vcard }: proto.Message.IContactMessage): string 
 
 function lines(...parts: readonly (string | null | undefined)[]): string {
   return parts.filter((part) => part).join('\n');
-}
-
-interface Media {
-  readonly mimetype?: string | null;
-  readonly fileLength?: number | { toNumber(): number } | null;
-  readonly mediaKey?: Uint8Array | null;
-  readonly directPath?: string | null;
-  readonly url?: string | null;
-  readonly fileSha256?: Uint8Array | null;
-}
-
-const KINDS: Readonly<Record<MediaType, Attachment['kind']>> = {
-  image: 'image',
-  sticker: 'image',
-  video: 'video',
-  audio: 'audio',
-  document: 'file',
-};
-
-/** Undefined for media without a key: an edited caption refers to the file without carrying it. */
-function attachment(
-  type: MediaType,
-  found: Media,
-  usualType: string,
-  fileName?: string | null,
-): Attachment | undefined {
-  if (!found.mediaKey?.length || !(found.directPath || found.url)) return undefined;
-  const mimeType = (found.mimetype ?? usualType).split(';', 1)[0]?.trim() || usualType;
-  const sizeBytes = numberOf(found.fileLength);
-  const subtype = mimeType.split('/')[1] ?? 'bin';
-  return {
-    kind: KINDS[type],
-    name: fileName || `${type}.${subtype === 'jpeg' ? 'jpg' : subtype}`,
-    mimeType,
-    ...defined({ sizeBytes }),
-    ref: refOfMedia({
-      type,
-      key: Buffer.from(found.mediaKey).toString('base64'),
-      ...(found.directPath ? { path: found.directPath } : {}),
-      ...(found.url ? { url: found.url } : {}),
-      ...(found.fileSha256?.length ? { sha256: Buffer.from(found.fileSha256).toString('base64') } : {}),
-    }),
-  };
-}
-
-/** Protobuf's 64-bit numbers arrive as numbers or as Long objects. */
-export function numberOf(value: number | { toNumber(): number } | null | undefined): number | undefined {
-  if (value === null || value === undefined) return undefined;
-  const number = typeof value === 'number' ? value : value.toNumber();
-  return Number.isFinite(number) && number >= 0 ? number : undefined;
 }

@@ -41,6 +41,57 @@ export function mediaOfRef(ref: string): MediaRef | undefined {
   }
 }
 
+/** A file as a message describes it. */
+interface DescribedFile {
+  readonly mimetype?: string | null;
+  readonly fileLength?: number | { toNumber(): number } | null;
+  readonly mediaKey?: Uint8Array | null;
+  readonly directPath?: string | null;
+  readonly url?: string | null;
+  readonly fileSha256?: Uint8Array | null;
+}
+
+const KINDS: Readonly<Record<MediaType, Attachment['kind']>> = {
+  image: 'image',
+  sticker: 'image',
+  video: 'video',
+  audio: 'audio',
+  document: 'file',
+};
+
+/** Undefined for media without a key: an edited caption refers to the file without carrying it. */
+export function attachmentOf(
+  type: MediaType,
+  found: DescribedFile,
+  usualType: string,
+  fileName?: string | null,
+): Attachment | undefined {
+  if (!found.mediaKey?.length || !(found.directPath || found.url)) return undefined;
+  const mimeType = (found.mimetype ?? usualType).split(';', 1)[0]?.trim() || usualType;
+  const sizeBytes = numberOf(found.fileLength);
+  const subtype = mimeType.split('/')[1] ?? 'bin';
+  return {
+    kind: KINDS[type],
+    name: fileName || `${type}.${subtype === 'jpeg' ? 'jpg' : subtype}`,
+    mimeType,
+    ...defined({ sizeBytes }),
+    ref: refOfMedia({
+      type,
+      key: Buffer.from(found.mediaKey).toString('base64'),
+      ...(found.directPath ? { path: found.directPath } : {}),
+      ...(found.url ? { url: found.url } : {}),
+      ...(found.fileSha256?.length ? { sha256: Buffer.from(found.fileSha256).toString('base64') } : {}),
+    }),
+  };
+}
+
+/** Protobuf's 64-bit numbers arrive as numbers or as Long objects. */
+export function numberOf(value: number | { toNumber(): number } | null | undefined): number | undefined {
+  if (value === null || value === undefined) return undefined;
+  const number = typeof value === 'number' ? value : value.toNumber();
+  return Number.isFinite(number) && number >= 0 ? number : undefined;
+}
+
 const MEDIA_HOST = 'https://mmg.whatsapp.net';
 const OWN_HOST = /(?:^|\.)whatsapp\.net$/;
 

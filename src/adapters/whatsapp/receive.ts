@@ -14,7 +14,8 @@ import {
   personOf,
   userOf,
 } from './addresses.ts';
-import { type Content, contentOf, numberOf, unwrap } from './content.ts';
+import { type Content, contentOf, unwrap } from './content.ts';
+import { numberOf } from './media.ts';
 
 /** What the mapping has to know next to the message. */
 export interface InboundContext {

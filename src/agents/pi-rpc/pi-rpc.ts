@@ -4,8 +4,13 @@ import { systemClock } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gateway/agent/agent.ts';
-import { commandLine, placesFolder, resolvePiCommand, sharesFiles } from '../../gateway/agent/pi-command.ts';
-import { sessionFileFor } from '../../gateway/agent/pi-files.ts';
+import {
+  commandLine,
+  placesFolder,
+  resolvePiCommand,
+  sessionFileFor,
+  sharesFiles,
+} from '../../gateway/agent/pi-files.ts';
 import {
   ALIVE_MS,
   type Connect,

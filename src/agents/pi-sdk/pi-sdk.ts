@@ -3,9 +3,8 @@ import { availableParallelism } from 'node:os';
 import { defined } from '../../base/defined.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Agent, ConversationSpec } from '../../gateway/agent/agent.ts';
-import { type PiPackage, piPackage } from '../../gateway/agent/pi-command.ts';
 import type { PiRecord } from '../../gateway/agent/pi-files.ts';
-import { sessionFileFor } from '../../gateway/agent/pi-files.ts';
+import { type PiPackage, piPackage, sessionFileFor } from '../../gateway/agent/pi-files.ts';
 import {
   ALIVE_MS,
   equipmentOf,

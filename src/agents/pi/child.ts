@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { agentEnvironment } from '../../base/environment.ts';
 import type { Logger } from '../../base/log.ts';
-import { isStopped, killMarked, killTree, signalGroup } from '../../base/processes.ts';
+import { agentEnvironment, isStopped, killMarked, killTree, signalGroup } from '../../base/processes.ts';
 import { ownText } from '../../base/text.ts';
 import type { AgentWord } from '../../gateway/agent/agent.ts';
 import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/pi-files.ts';

@@ -5,7 +5,7 @@ import { defined } from '../../base/defined.ts';
 import { ConfigError } from '../../base/errors.ts';
 import type { Database } from '../../store/database.ts';
 import type { Agent, Drain } from '../agent/agent.ts';
-import { sharesFiles } from '../agent/pi-command.ts';
+import { sharesFiles } from '../agent/pi-files.ts';
 import type { ChatAgentConfig, Config } from './schema.ts';
 import { environmentName } from './secrets.ts';
 

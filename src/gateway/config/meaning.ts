@@ -8,7 +8,7 @@ import { closest } from '../../base/text.ts';
 import { isPostgresAddress } from '../../store/postgres/link.ts';
 import { type IdKind, idFault } from '../chat.ts';
 import { isPlatform } from '../model.ts';
-import { parseHome, parseTarget } from '../send/target.ts';
+import { parseHome, parseTarget } from '../send/outbound.ts';
 import { knownZone } from '../time-zone.ts';
 
 interface Rule {

@@ -4,7 +4,7 @@ import type { Language, LanguageSetting } from '../language/languages.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
 import { checkAddresses, type Owner, readOwners } from '../notify/owners.ts';
-import { parseTarget } from '../send/target.ts';
+import { parseTarget } from '../send/outbound.ts';
 import { readLimits, type SpendLimit } from '../spending/limit.ts';
 import { machineZone } from '../time-zone.ts';
 import {

@@ -6,10 +6,10 @@ import type { Core } from '../core.ts';
 import { type ChatText, joined } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import { withButtons } from '../questions/wording.ts';
-import type { OutboundRow } from '../send/outbound-row.ts';
+import type { OutboundRow } from '../send/outbound.ts';
+import { parseTarget, writeTarget } from '../send/outbound.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Amend } from '../send/row-sender.ts';
-import { parseTarget, writeTarget } from '../send/target.ts';
 import type { Channel } from './channels.ts';
 import {
   choicesOf,

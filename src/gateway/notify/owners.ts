@@ -6,7 +6,7 @@ import { environmentName } from '../config/secrets.ts';
 import type { NotifyConfig, OwnersConfig } from '../config/section-schemas.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage, Platform } from '../model.ts';
-import { parseTarget, type Target } from '../send/target.ts';
+import { parseTarget, type Target } from '../send/outbound.ts';
 import type { QuietHours } from './notice.ts';
 
 export type OwnerRight = 'pair' | 'approve' | 'stop';

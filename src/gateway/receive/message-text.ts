@@ -1,10 +1,37 @@
 /**
- * The texts of messages: what an edit or a deletion makes of them, and how much of them the gateway holds and keeps.
+ * The texts of messages: whether there is one, what an edit or a deletion makes of them, and how much of them the gateway
+ * holds and keeps.
  */
 import type { TextBudget } from '../config/settings.ts';
-import { type ChatText, say } from '../language/chat-text.ts';
+import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
-import type { OutboundRow } from '../send/outbound-row.ts';
+import type { OutboundRow } from '../send/outbound.ts';
+
+/** Is there anything in the message for an agent to read? */
+function hasContent({ text, attachments, forwardedFrom, replyTo, above }: InboundMessage): boolean {
+  return (
+    text.trim() !== '' ||
+    (attachments?.length ?? 0) > 0 ||
+    (above?.length ?? 0) > 0 ||
+    [forwardedFrom, replyTo].some(
+      (each) => (each?.text ?? '').trim() !== '' || (each?.attachments?.length ?? 0) > 0,
+    )
+  );
+}
+
+/**
+ * What a message without anything to read is answered with, so that the agent is not asked about nothing; undefined
+ * for every other message. `silent`: nothing is sent, because the message was not meant for the bot.
+ */
+export function wordlessAnswer(message: InboundMessage): { readonly text: ChatText } | 'silent' | undefined {
+  if (hasContent(message)) return undefined;
+  if (message.chatKind === 'group' && !message.mentioned) return 'silent';
+  if (message.unreadable !== undefined)
+    return { text: say('receive.unreadable', { what: recognized(message.unreadable, 'thing.') }) };
+  return {
+    text: message.chatKind === 'group' ? say('receive.emptyMention') : say('receive.empty'),
+  };
+}
 
 /** Texts of pieces as one: each on lines of its own, unless the one before was cut in the middle of a line. */
 export function joinedText(pieces: NonNullable<InboundMessage['joinedFrom']>): string {

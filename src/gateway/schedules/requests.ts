@@ -10,7 +10,7 @@ import type { Core } from '../core.ts';
 import { raw, say } from '../language/chat-text.ts';
 import type { ChatKind, ChatRef, InboundMessage, Platform, ScheduleView, Sender } from '../model.ts';
 import { admit } from '../receive/admission.ts';
-import { ORIGIN, parseTargets, type Target, writeTarget } from '../send/target.ts';
+import { ORIGIN, parseTargets, type Target, writeTarget } from '../send/outbound.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { machineZone } from '../time-zone.ts';
 import type { Conversations } from '../turns/conversations.ts';

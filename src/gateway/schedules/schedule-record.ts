@@ -3,7 +3,7 @@ import { defined } from '../../base/defined.ts';
 import type { Row, Tx } from '../../store/database.ts';
 import { type ChatText, joined, moment, recognized, say } from '../language/chat-text.ts';
 import type { ChatKind, ChatRef, ScheduleView, TaskStatus } from '../model.ts';
-import { parseTargets, type Target, writeTarget } from '../send/target.ts';
+import { parseTargets, type Target, writeTarget } from '../send/outbound.ts';
 import {
   DAY_MS,
   describeSpec,

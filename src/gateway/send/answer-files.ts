@@ -15,7 +15,7 @@ import { raw, recognized, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import { type FilePolicy, isDuring, mayWrite, originOf, toolRuns, whyKept } from './file-policy.ts';
-import type { OutboundRow } from './outbound-row.ts';
+import type { OutboundRow } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 import { type OutgoingFile, takeOutgoingFiles } from './outgoing-files.ts';
 

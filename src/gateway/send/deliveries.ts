@@ -3,7 +3,7 @@ import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import { type OutboundRow, outboxView, smallerParts, undeliveredText } from './outbound-row.ts';
+import { type OutboundRow, outboxView, smallerParts, undeliveredText } from './outbound.ts';
 import type { OutboxRows, RowSender } from './row-sender.ts';
 import type { ChatPace, DeadChats, RetryIn, SendQueues } from './send-queue.ts';
 

@@ -8,10 +8,16 @@ import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type OutboxView, type Platform, type Sender } from '../model.ts';
 import { Deliveries } from './deliveries.ts';
-import { type NewOutbound, newRow, type OutboundRow, outboxView } from './outbound-row.ts';
+import {
+  type NewOutbound,
+  newRow,
+  type OutboundRow,
+  outboxView,
+  parseTarget,
+  type Target,
+} from './outbound.ts';
 import { type Amend, Amendments, OutboxRows, RowSender } from './row-sender.ts';
 import { ChatPace, DeadChats, SendQueues } from './send-queue.ts';
-import { parseTarget, type Target } from './target.ts';
 
 /** No call to a platform takes longer. */
 const SEND_DEADLINE_MS = 60_000;

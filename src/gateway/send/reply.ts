@@ -6,7 +6,7 @@ import type { TurnEvent } from '../events.ts';
 import { raw } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import { Draft, type ToolActivity, ToolLine } from './draft.ts';
-import type { NewOutbound } from './outbound-row.ts';
+import type { NewOutbound } from './outbound.ts';
 import type { Outbox } from './outbox.ts';
 
 /** What an agent says that has nothing to say. */

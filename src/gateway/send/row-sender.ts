@@ -6,7 +6,7 @@ import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import { rememberOutcome } from '../receive/inbox.ts';
 import { KeptTexts } from '../receive/message-text.ts';
-import { type OutboundRow, rowOf } from './outbound-row.ts';
+import { type OutboundRow, rowOf } from './outbound.ts';
 
 /** An edit rings no one's phone: an answer whose turn took longer than this is a message of its own. */
 const RINGS_AFTER_MS = 60_000;

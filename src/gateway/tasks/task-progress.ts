@@ -10,7 +10,7 @@ import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.
 import type { ChatRef, TaskStep } from '../model.ts';
 import type { AnswerFiles, AnswerWithFiles } from '../send/answer-files.ts';
 import { Draft } from '../send/draft.ts';
-import type { OutboundRow } from '../send/outbound-row.ts';
+import type { OutboundRow } from '../send/outbound.ts';
 import type { Outbox } from '../send/outbox.ts';
 import {
   chatsOf,

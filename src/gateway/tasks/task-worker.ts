@@ -1,9 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { defined } from '../../base/defined.ts';
-import { agentEnvironment } from '../../base/environment.ts';
 import { messageOf } from '../../base/errors.ts';
 import {
+  agentEnvironment,
   aliveness,
   identityOf,
   killMarked,

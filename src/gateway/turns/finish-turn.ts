@@ -11,7 +11,7 @@ import { senderKey } from '../personal-data/person.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Inbox, InboxItem } from '../receive/inbox.ts';
 import type { AnswerFiles } from '../send/answer-files.ts';
-import type { NewOutbound } from '../send/outbound-row.ts';
+import type { NewOutbound } from '../send/outbound.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { mayStaySilent, type Reply, withoutSilence } from '../send/reply.ts';
 import { keepLine, markLine } from '../sessions/said.ts';

@@ -19,9 +19,15 @@ import { PANES, type PaneId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { sessionName } from '../lists/sessions.ts';
 import { levelWords } from '../lists/views.ts';
-import { dialogBlock, formBlock, paletteBlock, textBlock, waitingBlock } from '../overlays/dialogs.ts';
+import {
+  dialogBlock,
+  formBlock,
+  paletteBlock,
+  setupBlock,
+  textBlock,
+  waitingBlock,
+} from '../overlays/dialogs.ts';
 import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
-import { setupBlock } from '../overlays/setup.ts';
 import { type StatusRow, statusColumns, statusLayout, statusRows } from '../pages/status.ts';
 import type { LinkSlice } from '../state/slices.ts';
 import { isOpenTask } from '../state/slices.ts';

@@ -15,8 +15,7 @@ import { type LoadedList, loadRows } from './rows.ts';
 import { anchored, atNextPlace, type PageMode, scrolled, standing } from './scroll.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
-import { TranscriptFeed } from './transcript.ts';
-import { Preview, Upkeep } from './upkeep.ts';
+import { Preview, TranscriptFeed, Upkeep } from './transcript.ts';
 import {
   activeList,
   INITIAL_VIEW,

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Intake } from '../../../src/adapters/kit/intake.ts';
+import { Intake } from '../../../src/adapters/kit/run-adapter.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readButton, readSlashCommand } from '../../../src/adapters/slack/commands.ts';
 import type { SlackIdentity } from '../../../src/adapters/slack/directory.ts';
+import { readButton, readSlashCommand } from '../../../src/adapters/slack/directory.ts';
 import { NO_NAMES } from '../../../src/adapters/slack/mrkdwn.ts';
 
 const me: SlackIdentity = { teamId: 'T1', teamName: 'Test', userId: 'UBOT', botId: 'BBOT', name: 'pibot' };

@@ -1,6 +1,6 @@
 import { proto, type WAMessage, type WAMessageKey } from 'baileys';
 import { describe, expect, it } from 'vitest';
-import { NO_CONTENT, UNREADABLE } from '../../../src/adapters/whatsapp/kinds.ts';
+import { NO_CONTENT, UNREADABLE } from '../../../src/adapters/whatsapp/content.ts';
 import { mediaOfRef } from '../../../src/adapters/whatsapp/media.ts';
 import { type InboundContext, mapInbound } from '../../../src/adapters/whatsapp/receive.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { commandLine, placesFolder, sharesFiles } from '../../../src/gateway/agent/pi-command.ts';
+import { commandLine, placesFolder, sharesFiles } from '../../../src/gateway/agent/pi-files.ts';
 
 const VALUES = { cwd: '/w o/$x', session: '/s/1.jsonl', sessionDir: '/s', id: 'abc' };
 const ARGS = {

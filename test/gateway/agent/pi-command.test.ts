@@ -2,9 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { agentEnvironment } from '../../../src/base/environment.ts';
-import { bundledPi, hostPi, resolvePiCommand } from '../../../src/gateway/agent/pi-command.ts';
-import { sessionFileFor } from '../../../src/gateway/agent/pi-files.ts';
+import { agentEnvironment } from '../../../src/base/processes.ts';
+import { bundledPi, hostPi, resolvePiCommand, sessionFileFor } from '../../../src/gateway/agent/pi-files.ts';
 
 describe('the command that starts pi', () => {
   let folder = '';

@@ -10,7 +10,7 @@ import { afterAll, expect, it } from 'vitest';
 import { UNREADABLE as DISCORD } from '../../../src/adapters/discord/contents.ts';
 import { UNREADABLE as SLACK } from '../../../src/adapters/slack/contents.ts';
 import { UNREADABLE as TELEGRAM } from '../../../src/adapters/telegram/contents.ts';
-import { UNREADABLE as WHATSAPP } from '../../../src/adapters/whatsapp/kinds.ts';
+import { UNREADABLE as WHATSAPP } from '../../../src/adapters/whatsapp/content.ts';
 import { classifyCall } from '../../../src/agents/approval/approval.ts';
 import { english } from '../../../src/gateway/language/english/english.ts';
 import { parseMessage } from '../../../src/gateway/language/icu.ts';

@@ -9,7 +9,7 @@ import {
   type Target,
   type TargetContext,
   writeTarget,
-} from '../../../src/gateway/send/target.ts';
+} from '../../../src/gateway/send/outbound.ts';
 
 const origin: ChatRef = { platform: 'telegram', accountId: 'default', chatId: '42', threadId: '7' };
 const context: TargetContext = {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { agentEnvironment } from '../../../src/base/environment.ts';
-import { identityOf, ownIdentity } from '../../../src/base/processes.ts';
+import { agentEnvironment, identityOf, ownIdentity } from '../../../src/base/processes.ts';
 import type { TaskView } from '../../../src/gateway/model.ts';
 import { endLeftOver, runProgram } from '../../../src/gateway/tasks/task-worker.ts';
 import { Rig } from '../rig.ts';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Timeline } from '../../../src/gateway/events.ts';
 import type { InboxItem } from '../../../src/gateway/receive/inbox.ts';
-import type { OutboundRow } from '../../../src/gateway/send/outbound-row.ts';
-import { newRow } from '../../../src/gateway/send/outbound-row.ts';
+import type { OutboundRow } from '../../../src/gateway/send/outbound.ts';
+import { newRow } from '../../../src/gateway/send/outbound.ts';
 import { Timings } from '../../../src/gateway/timings/timings.ts';
 import { Rig } from '../rig.ts';
 

@@ -4,7 +4,7 @@ import { type TProperties, Type } from 'typebox';
 import { idFault } from '../../chat.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { ChatRef, Platform } from '../../model.ts';
-import { parseHome } from '../../send/target.ts';
+import { parseHome } from '../../send/outbound.ts';
 import { Id, operation, PlatformName } from './operation.ts';
 
 const strict = { additionalProperties: false } as const;

@@ -7,7 +7,7 @@ import type { Gateway } from '../../gateway.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
 import { type NewSchedule, optionsOf, parseWords } from '../../schedules/requests.ts';
 import { announce, type ScheduleRecord } from '../../schedules/schedule-record.ts';
-import { parseTargets } from '../../send/target.ts';
+import { parseTargets } from '../../send/outbound.ts';
 import { taskView } from '../../tasks/task-record.ts';
 import type { CommandResult } from '../operator.ts';
 import { byId, Id, idOf, operation, Targets, Text } from './operation.ts';
