@@ -349,8 +349,8 @@ export const Ready = Type.Object({
 export const Sent = Type.Object({ id: Type.String() });
 
 export type DiscordUser = Static<typeof User>;
-export type DiscordEmbed = Static<typeof Embed>;
-export type DiscordPoll = Static<typeof Poll>;
+type DiscordEmbed = Static<typeof Embed>;
+type DiscordPoll = Static<typeof Poll>;
 export type DiscordQuoted = Static<typeof Quoted>;
 export type DiscordMessage = Static<typeof Message>;
 const ContentObject = Type.Object(CONTENT);
