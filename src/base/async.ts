@@ -101,14 +101,21 @@ export async function unlessCut<T>(
   }
 }
 
-/** The result of `work`, or undefined when it takes longer than `ms` or `signal` aborts. Leaves no timer behind. */
+/**
+ * The result of `work`, or undefined when it takes longer than `ms` or `signal` aborts. Leaves neither timer nor listener
+ * behind, and needs no signal of its own.
+ */
 export async function within<T>(work: Promise<T>, ms: number, signal?: AbortSignal): Promise<T | undefined> {
-  const done = new AbortController();
-  const end = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
+  const late = Promise.withResolvers<undefined>();
+  const end = (): void => late.resolve(undefined);
+  const timer = ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, Math.min(ms, LONGEST_TIMER_MS));
+  if (signal?.aborted) end();
+  else signal?.addEventListener('abort', end, { once: true });
   try {
-    return await Promise.race([work, pause(ms, end).then(() => undefined)]);
+    return await Promise.race([work, late.promise]);
   } finally {
-    done.abort('over'); // without a reason Node makes an error with a stack, for no one
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
   }
 }
 

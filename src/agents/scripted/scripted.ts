@@ -136,6 +136,7 @@ class ScriptedConversation implements Conversation {
   #stop: AbortController | undefined;
   /** Texts of the turns that can be undone. */
   readonly #answered: string[] = [];
+  #answeredChars = 0;
   #toolCalls = 0;
   #inputTokens = 0;
   #outputTokens = 0;
@@ -185,6 +186,7 @@ class ScriptedConversation implements Conversation {
 
   undo(): Promise<Undone> {
     const text = this.#answered.pop();
+    this.#answeredChars -= text?.length ?? 0;
     if (text !== undefined) return Promise.resolve({ text });
     return Promise.reject(new GatewayError('nothing_to_undo', 'there is no turn to undo', { status: 409 }));
   }
@@ -220,9 +222,11 @@ class ScriptedConversation implements Conversation {
   }
 
   #remember(text: string): void {
-    this.#answered.push(ownText(text.slice(0, CHARS_TAKEN_BACK)));
-    let chars = this.#answered.reduce((sum, each) => sum + each.length, 0);
-    while (chars > CHARS_TAKEN_BACK) chars -= this.#answered.shift()?.length ?? 0;
+    const own = ownText(text.slice(0, CHARS_TAKEN_BACK));
+    this.#answered.push(own);
+    this.#answeredChars += own.length;
+    while (this.#answeredChars > CHARS_TAKEN_BACK)
+      this.#answeredChars -= this.#answered.shift()?.length ?? this.#answeredChars;
   }
 
   /** One answer with its directives; undefined when it was given in full. */

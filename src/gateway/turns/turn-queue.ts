@@ -254,13 +254,12 @@ export class TurnQueue {
   async #pump(begun?: Beginning): Promise<void> {
     if (this.#pumping || !this.#ready()) return;
     this.#pumping = true;
-    const stopWaiting = new AbortController();
-    this.#stopWaiting = stopWaiting;
     try {
       const first = begun === undefined ? undefined : this.#waiting.shift();
       if (first !== undefined && begun !== undefined) await this.#run(first, begun.release, true);
       while (this.#ready()) {
-        const release = await this.#port.slots.acquire(stopWaiting.signal);
+        this.#stopWaiting ??= new AbortController();
+        const release = await this.#port.slots.acquire(this.#stopWaiting.signal);
         if (release === undefined) return;
         // While it waited for its slot everything may have been dropped, or the operator took over.
         const next = this.#ready() ? this.#waiting.shift() : undefined;
