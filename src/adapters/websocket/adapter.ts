@@ -194,7 +194,7 @@ class SocketAdapter implements WebSocketAdapter {
 
   accept(socket: ChatSocket): void {
     if (this.#host === undefined) {
-      socket.close(1013, 'chat over WebSocket is stopped; try again later');
+      socket.close(1013, 'chat over WebSocket is not started; connect again in 5 s');
       return;
     }
     const clientId = this.#newId();

@@ -148,6 +148,8 @@ interface ClientProtocolDeps {
 /** What the frames of a client mean. */
 export class ClientProtocol {
   readonly #deps: ClientProtocolDeps;
+  /** Tasks that are being stored, by client and id: the same one sent twice is one. */
+  readonly #starting = new Map<string, Promise<TaskView>>();
 
   constructor(deps: ClientProtocolDeps) {
     this.#deps = deps;
@@ -238,11 +240,26 @@ export class ClientProtocol {
       throw new GatewayError('unsupported', 'this gateway starts no background tasks');
     connection.used = true;
     const { clientId, name } = connection;
+    const start = async (): Promise<TaskView> =>
+      await background(chatOf(clientId), { id: clientId, name }, request);
     await confirmFirst(connection, async () => ({
       type: 'background_started',
       ...withId(request.id),
-      data: await background(chatOf(clientId), { id: clientId, name }, request),
+      data: await (request.id === undefined ? start() : this.#once(clientId, request, start)),
     }));
+  }
+
+  async #once(clientId: string, request: BackgroundFrame, start: () => Promise<TaskView>): Promise<TaskView> {
+    const key = JSON.stringify([clientId, request.id, request.command]);
+    const known = this.#starting.get(key);
+    if (known !== undefined) return await known;
+    const starting = start();
+    this.#starting.set(key, starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starting.delete(key);
+    }
   }
 
   #runningHost(): AdapterHost {

@@ -2,6 +2,7 @@
  * May this sender speak? Pure decisions with their reason; the limits on how often; and the same admission for a
  * task of a chat client.
  */
+import { createHash } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { namedBy } from '../chat.ts';
@@ -195,6 +196,8 @@ export class LoopBreaker {
 }
 
 export interface ClientTaskRequest {
+  /** The same id of the same client names the same task. */
+  readonly id?: string | undefined;
   readonly command: string;
   readonly sessionId?: string | undefined;
 }
@@ -251,11 +254,28 @@ export async function startClientTask(
       status: 404,
       hint: 'Leave sessionId out to use the one of this chat.',
     });
+  const id = request.id === undefined ? undefined : clientTaskId(chat, request.id);
+  const known = id === undefined ? undefined : deps.tasks.get(id);
+  if (known !== undefined && known.command !== request.command)
+    throw new GatewayError('duplicate_id', 'this id was used before: with another task', {
+      status: 409,
+      hint: 'Give each task an id of its own.',
+    });
+  if (known !== undefined) return taskView(known);
   const task = await deps.tasks.start({
+    id,
     command: request.command,
     parentSessionId: parent?.id ?? null,
     chat,
     senderId: sender.id,
   });
   return taskView(task);
+}
+
+/** What a client sends again after a lost answer starts nothing, also after a restart: its id is that of the task. */
+function clientTaskId({ chatId }: ChatRef, id: string): string {
+  return `bg-${createHash('sha256')
+    .update(JSON.stringify([chatId, id]))
+    .digest('hex')
+    .slice(0, 16)}`;
 }

@@ -163,6 +163,8 @@ export const TASK_LIMITS = {
 } as const;
 
 export interface TaskRequest {
+  /** Default: a new one. */
+  readonly id?: string | undefined;
   readonly command: string;
   readonly parentSessionId: string | null;
   readonly chat: ChatRef | undefined;

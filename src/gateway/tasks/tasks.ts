@@ -140,7 +140,7 @@ export class Tasks {
     checkRequest(request, this.#deps.agent !== undefined, this.#open.size + this.#accepting);
     const task = newTask({
       ...request,
-      id: `bg-${randomBytes(4).toString('hex')}`,
+      id: request.id ?? `bg-${randomBytes(4).toString('hex')}`,
       senderId: request.senderId,
       createdAt: this.#deps.clock(),
     });

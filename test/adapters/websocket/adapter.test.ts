@@ -425,6 +425,22 @@ describe('a background frame', () => {
     );
   });
 
+  it('that comes twice at once starts one task, and both get it', async () => {
+    const stored = Promise.withResolvers<typeof task>();
+    const background = vi.fn(() => stored.promise);
+    const { connect } = await startAdapter({ background });
+    const { client } = await connect();
+    for (let i = 0; i < 2; i++) client.send({ type: 'background', id: 'b', data: { command: 'count' } });
+    await vi.waitFor(() => expect(background).toHaveBeenCalled());
+    stored.resolve(task);
+    const started = { type: 'background_started', id: 'b', data: task };
+    expect([await client.next('background_started'), await client.next('background_started')]).toEqual([
+      started,
+      started,
+    ]);
+    expect(background).toHaveBeenCalledTimes(1);
+  });
+
   it('passes the refusal of the gateway on', async () => {
     const { connect } = await startAdapter({
       background: async () => {

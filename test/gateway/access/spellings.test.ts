@@ -61,3 +61,20 @@ describe('a phone number of WhatsApp is one person, however it is written', () =
     expect(raised.message).toContain('$6.00 per day');
   });
 });
+
+describe('a member of Slack on the allowlist twice', () => {
+  it('is named when one of the two is revoked', async () => {
+    rig = await Rig.start({ platform: 'slack', config: { security: { allowAll: false } } });
+    const slack = (type: 'allow' | 'revoke', userId: string) =>
+      rig.operator.run({ type, platform: 'slack', userId });
+    await slack('allow', 'U0AAAAAA1');
+    await slack('allow', 'T0AAAAAA1:U0AAAAAA1');
+    await slack('allow', 'U0AAAAAA2');
+    expect((await slack('revoke', 'U0AAAAAA1')).message).toBe(
+      'slack U0AAAAAA1 no longer has access. Still on the allowlist, with the same member id: T0AAAAAA1:U0AAAAAA1. Revoke each: revoke slack T0AAAAAA1:U0AAAAAA1',
+    );
+    expect((await slack('revoke', 'T0AAAAAA1:U0AAAAAA1')).message).toBe(
+      'slack T0AAAAAA1:U0AAAAAA1 no longer has access',
+    );
+  });
+});

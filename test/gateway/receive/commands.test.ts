@@ -370,6 +370,19 @@ describe('what needs an idle agent', () => {
 });
 
 describe('/bg, /tasks, /cancel', () => {
+  it('start one task for one id of a client, also after a restart', async () => {
+    await start();
+    const ask = (id: string, command: string) =>
+      rig.gateway.startClientTask(rig.chat({ chatId: 'ada' }), { id: 'ada', name: 'Ada' }, { id, command });
+    const first = await ask('b', 'count');
+    expect(await ask('b', 'count')).toMatchObject({ id: first.id });
+    rig = await rig.restart();
+    expect(await ask('b', 'count')).toMatchObject({ id: first.id });
+    await expect(ask('b', 'something else')).rejects.toMatchObject({ code: 'duplicate_id' });
+    expect((await ask('c', 'count')).id).not.toBe(first.id);
+    expect(rig.gateway.tasks.list()).toHaveLength(2);
+  });
+
   it('start, list and end tasks of this chat', async () => {
     await start();
     const [started] = await ask('/bg [hang]');
@@ -380,5 +393,16 @@ describe('/bg, /tasks, /cancel', () => {
     ]);
     expect(await ask(`/cancel ${id}`)).toEqual([`Cancelling ${id}.`, `Task ${id} was cancelled.`].sort());
     expect(await ask('/bg')).toEqual(['Describe the task: /bg <text>']);
+    // Without an id: the only one, else which there are.
+    expect(await ask('/cancel')).toEqual(['No background tasks.']);
+    await ask('/bg [hang] one');
+    await ask('/bg [hang] two');
+    const [listed = ''] = await ask('/cancel');
+    expect(listed).toMatch(
+      /^\/cancel <id>\nbg-\w+ {2}\w+ {2}0% {2}\[hang\] two\nbg-\w+ {2}\w+ {2}0% {2}\[hang\] one$/,
+    );
+    const second = /bg-[0-9a-f]{8}/.exec(listed)?.[0] ?? '';
+    await ask(`/cancel ${second}`);
+    expect(await ask('/cancel')).toContainEqual(expect.stringMatching(/^Cancelling bg-/));
   });
 });

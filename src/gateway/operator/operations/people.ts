@@ -6,7 +6,7 @@ import { namedBy } from '../../chat.ts';
 import { inWords } from '../../config/section-schemas.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Gateway } from '../../gateway.ts';
-import type { Platform } from '../../model.ts';
+import type { AllowlistView, Platform } from '../../model.ts';
 import type { PersonView } from '../../personal-data/erasures.ts';
 import type { CommandResult } from '../operator.ts';
 import type { Typed } from './operation.ts';
@@ -58,6 +58,15 @@ function openFor(settings: Settings, platform: Platform, ids: readonly string[])
   if (named.length > 0) return `platforms.${platform}.allowFrom names ${named.join(', ')}`;
   if (settings.allowAll) return 'security.allowAll is on';
   return dmPolicy === 'open' ? `platforms.${platform}.dmPolicy is "open"` : undefined;
+}
+
+/** Slack: the ids with and without a workspace that may be the same person, of whom the gateway has not seen that. */
+function otherTeams(platform: Platform, userId: string, listed: readonly AllowlistView[]): string[] {
+  if (platform !== 'slack') return [];
+  const member = (id: string): string => id.slice(id.indexOf(':') + 1);
+  return listed
+    .filter((row) => row.platform === platform && member(row.userId) === member(userId))
+    .map((row) => row.userId);
 }
 
 /** The access rules write their own lines of the audit: chats decide too. */
@@ -206,11 +215,16 @@ export const PEOPLE = [
           hint,
         });
       });
+      const others = otherTeams(platform, userId, access.people.list());
+      const left =
+        others.length === 0
+          ? ''
+          : `. Still on the allowlist, with the same member id: ${others.join(', ')}. Revoke each: revoke ${platform} ${others[0]}`;
       return {
         message:
           open === undefined
-            ? `${platform} ${userId} no longer has access`
-            : `${platform} ${userId} is off the allowlist, but still has access: ${open}. ${hint}`,
+            ? `${platform} ${userId} no longer has access${left}`
+            : `${platform} ${userId} is off the allowlist, but still has access: ${open}. ${hint}${left}`,
       };
     },
   }),

@@ -4,11 +4,23 @@ import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/language
 import type { InboundMessage, ScheduleView } from '../../model.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
 import { announce, pausedText, type ScheduleRecord, whenText } from '../../schedules/schedule-record.ts';
-import { statusText } from '../../tasks/task-record.ts';
+import { statusText, type TaskRecord } from '../../tasks/task-record.ts';
 import { type CommandCore, command, notHere } from './command.ts';
 
 function sameChat(chat: { platform: string; chatId: string } | undefined, message: InboundMessage): boolean {
   return chat?.platform === message.chat.platform && chat.chatId === message.chat.chatId;
+}
+
+function taskLines(tasks: readonly TaskRecord[]): ChatText {
+  return joined(
+    tasks.map((task) =>
+      joined(
+        [raw(task.id), statusText(task.status), raw(`${task.progress}%`), raw(task.command.slice(0, 60))],
+        '  ',
+      ),
+    ),
+    '\n',
+  );
 }
 
 export const TASK_COMMANDS = [
@@ -53,24 +65,24 @@ export const TASK_COMMANDS = [
         .slice(-20)
         .reverse();
       if (mine.length === 0) return say('command.noTasks');
-      return joined(
-        mine.map((task) =>
-          joined(
-            [raw(task.id), statusText(task.status), raw(`${task.progress}%`), raw(task.command.slice(0, 60))],
-            '  ',
-          ),
-        ),
-        '\n',
-      );
+      return taskLines(mine);
     },
   }),
   command({
     name: 'cancel',
-    args: '<id>',
+    args: '[id]',
     who: 'listed',
     control: 'always',
     async run({ tasks }, args, message) {
-      const task = tasks.get(args);
+      const open = tasks
+        .list()
+        .filter((task) => sameChat(task.chat, message) && task.completedAt === undefined)
+        .reverse();
+      if (args === '' && open.length === 0) return say('command.noTasks');
+      // Which one is a person's choice.
+      if (args === '' && open.length > 1)
+        return joined([raw('/cancel <id>'), taskLines(open.slice(0, 20))], '\n');
+      const task = args === '' ? open[0] : tasks.get(args);
       if (task === undefined || !sameChat(task.chat, message))
         notHere('task_not_found', say('command.noSuchTask', { id: args }), say('command.tasksLists'));
       await tasks.cancel(task.id);
