@@ -88,10 +88,11 @@ const running = await composeGateway({
 });
 const { sessions: database } = running.gateway.deps.stores;
 
-/** What the gateway's store says about a message. */
+/** What the gateway's store says about a message, and why it was refused. */
 function rowsOf(text: string): readonly unknown[] {
   const like = [`%${text}%`];
   return [
+    ...running.gateway.refusals.filter((refusal) => refusal.text?.includes(text)),
     ...database.all('SELECT id, state, accepted_at, message FROM inbox WHERE message LIKE ?', like),
     ...database.all(
       'SELECT id, state, attempts, done, receipts, error, created_at, settled_at, meta, parts FROM outbox WHERE parts LIKE ?',

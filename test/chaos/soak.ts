@@ -131,6 +131,8 @@ class Soak {
     const { path } = this.folder;
     writeConfig(path, {
       port: 0,
+      // What is beyond it is refused with a sentence, as documented: not a loss, but nothing to count either.
+      agent: { maxWaiting: 1000 },
       security: { allowAll: true, rateLimit: { maxRequests: 1_000_000 } },
       platforms: {
         ...Object.fromEntries(
@@ -234,13 +236,22 @@ class Soak {
     }
   }
 
-  answersTo({ peer, said, text }: Asked): readonly string[] {
-    return peer
-      .sent(said.chat)
-      .filter(
-        (message) => !message.deleted && message.text.includes('You said') && message.text.includes(text),
-      )
-      .map((message) => message.text);
+  /** Every answer to a message, and whether it, or the message in front of it, says that it may be a repeat. */
+  answersTo({ peer, said, text }: Asked): readonly { readonly marked: boolean }[] {
+    const chat = peer.sent(said.chat).filter((message) => !message.deleted);
+    return chat.flatMap((message, n) =>
+      message.text.includes('You said') && message.text.includes(text)
+        ? [{ marked: isMarked(message.text) || isMarked(chat[n - 1]?.text ?? '') }]
+        : [],
+    );
+  }
+
+  /** What the chat says from the first answer to the last one. */
+  repetition({ peer, said, text }: Asked): string {
+    const chat = peer.sent(said.chat).filter((message) => !message.deleted);
+    const has = (message: { readonly text: string }): boolean => message.text.includes(text);
+    const part = chat.slice(Math.max(0, chat.findIndex(has) - 1), chat.findLastIndex(has) + 1);
+    return `TWICE on ${peer.platform}: ${text}; the chat: ${part.map((message) => message.text).join(' | ')}`;
   }
 
   /** Nobody was connected, and the platform keeps nothing. What an adapter received all the same is the gateway's. */
@@ -323,10 +334,10 @@ export async function soak({
     let [doubled, marked] = [0, 0];
     for (const asked of run.asked) {
       const [, ...more] = run.answersTo(asked);
-      const plain = more.filter((text) => !isMarked(text)).length;
+      const plain = more.filter((answer) => !answer.marked).length;
       marked += more.length - plain;
       doubled += plain;
-      if (plain > 0) print(`TWICE on ${asked.peer.platform}: ${asked.text}`);
+      if (plain > 0) print(run.repetition(asked));
     }
     if (!run.alive) throw new Error('the gateway did not live to the end');
     return {
