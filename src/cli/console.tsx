@@ -14,7 +14,7 @@ import { App, ReaderApp, type SuspendTerminal } from '../tui/app.tsx';
 import { FIRST_STEP } from '../tui/forms/setup.ts';
 import { type Bindings, bindKeys } from '../tui/keys/bindings.ts';
 import { Reader } from '../tui/reader/reader.ts';
-import { pointAt } from '../tui/screen/mouse.ts';
+import { pointAt } from '../tui/screen/scene.ts';
 import { Controller } from '../tui/state/controller.ts';
 import { sentenceOf } from '../tui/state/decisions.ts';
 import { ConsoleStore } from '../tui/state/store.ts';

@@ -8,7 +8,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ReferredMessage } from '../../gateway/model.ts';
 import { RecentEntries } from '../kit/state-file.ts';
-import { pause } from '../kit/supervisor.ts';
+import { backoffMs, pause } from '../kit/supervisor.ts';
 import type { OwnName } from './contents.ts';
 import { type DiscordMessage, type DiscordQuoted, Quoted } from './contents.ts';
 import { type Place, referredOf } from './receive.ts';
@@ -151,7 +151,7 @@ export class CatchUp {
     signal: AbortSignal,
   ): Promise<readonly { readonly id: string }[]> {
     const query = new URLSearchParams({ after, limit: String(PAGE) });
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         const history = await this.#options.rest.call('GET', `/channels/${channelId}/messages`, {
           query,
@@ -162,8 +162,8 @@ export class CatchUp {
       } catch (error) {
         const mendable =
           error instanceof DiscordFailure && error.kind !== 'refused' && error.kind !== 'aborted';
-        if (!mendable || attempt >= 4) throw error;
-        await pause(error.retryAfterMs ?? 500 * 2 ** attempt, signal);
+        if (!mendable || attempt >= 6) throw error;
+        await pause(error.retryAfterMs ?? backoffMs(attempt, 500, 8000, Math.random), signal);
       }
     }
   }

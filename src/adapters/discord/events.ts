@@ -6,7 +6,7 @@ import type { Logger } from '../../base/log.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import type { Intake } from '../kit/run-adapter.ts';
 import { LruMap } from '../kit/state-file.ts';
-import { pause } from '../kit/supervisor.ts';
+import { backoffMs, pause } from '../kit/supervisor.ts';
 import type { SeenMarks } from './catch-up.ts';
 import { aboveIn, quotedBy } from './catch-up.ts';
 import type { OwnName } from './contents.ts';
@@ -246,7 +246,7 @@ export class ChannelBook {
   }
 
   async #ask(channelId: string, signal: AbortSignal): Promise<ChannelFacts | undefined> {
-    for (let waitMs = 250; ; waitMs = Math.min(waitMs * 2, 10_000)) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         const channel = await this.#options.rest.call('GET', `/channels/${channelId}`, { signal });
         if (!Value.Check(Channel, channel)) return undefined;
@@ -254,7 +254,7 @@ export class ChannelBook {
         return factsOf(channel);
       } catch (error) {
         if (signal.aborted || (error instanceof DiscordFailure && error.kind === 'refused')) return undefined;
-        await pause(waitMs, signal);
+        await pause(backoffMs(attempt, 250, 10_000, Math.random), signal);
       }
     }
   }

@@ -34,9 +34,8 @@ import { isOpenTask } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
 import { hintLine } from './hints.ts';
 import { MIN_COLUMNS, MIN_ROWS, type PaneBox } from './layout.ts';
-import { layoutFor } from './mouse.ts';
 import { listPane, previewPane, titleLine } from './panes.ts';
-import { type Block, framed, type Place, pagePlace, row, type Scene } from './scene.ts';
+import { type Block, framed, layoutFor, type Place, pagePlace, row, type Scene } from './scene.ts';
 
 interface Piece {
   readonly line: Line;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Instance } from 'ink';
 import type { LogLine } from '../../gateway/model.ts';
 import type { LeaveReason } from '../actions/action.ts';
-import { type MouseEvent, mouseEvents } from '../screen/mouse.ts';
+import { type MouseEvent, mouseEvents } from '../screen/scene.ts';
 import { EMERGENCY, enterModes, leaveModes, ScreenStream } from './modes.ts';
 
 type Note = (level: LogLine['level'], source: string, text: string) => void;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mouseEvents, pointAt } from '../../../src/tui/screen/mouse.ts';
+import { mouseEvents, pointAt } from '../../../src/tui/screen/scene.ts';
 import { type Harness, harness } from '../harness.ts';
 import { openConsole } from '../open-console.ts';
 
