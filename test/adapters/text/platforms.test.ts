@@ -3,6 +3,7 @@ import { fromMarkdown } from 'mdast-util-from-markdown';
 import { gfmFromMarkdown } from 'mdast-util-gfm';
 import { gfm } from 'micromark-extension-gfm';
 import { describe, expect, it } from 'vitest';
+import { agentMarkdown } from '../../../bench/corpus.ts';
 import { formatFor, type PlatformText } from '../../../src/adapters/text/chunk.ts';
 import { discordText, formatDiscord } from '../../../src/adapters/text/discord.ts';
 import { formatPlain } from '../../../src/adapters/text/plain.ts';
@@ -148,6 +149,20 @@ function inSmallParts({ text }: Subject): PlatformText {
   };
 }
 
+/** Put together again, the parts show what the whole shows: nothing is missing and nothing is there twice. */
+function expectWhole(subject: Subject, markdown: string, parts: readonly Part[]): void {
+  const small = inSmallParts(subject);
+  const whole = formatFor(markdown, {
+    ...small,
+    gauges: small.gauges.map((gauge) => ({ ...gauge, limit: Number.MAX_SAFE_INTEGER })),
+  });
+  expect(whole).toHaveLength(1);
+  const shown = (all: readonly Part[]) => bones(all.map(({ text }) => subject.read(text).text).join(''));
+  const plain = (all: readonly Part[]) => bones(all.map((part) => subject.plain(part.plain)).join(''));
+  expect(shown(parts)).toBe(shown(whole));
+  expect(plain(parts)).toBe(plain(whole));
+}
+
 describe('text for every platform', () => {
   it('is valid and complete for generated documents', { timeout: 300_000 }, () => {
     fc.assert(
@@ -161,10 +176,20 @@ describe('text for every platform', () => {
           const plain = parts.map((part) => subject.plain(part.plain)).join('\n');
           expectComplete(plain, content);
           for (const address of content.addresses) expect(bones(plain)).toContain(bones(address));
+          if (cut) expectWhole(subject, markdown, parts);
         });
       }),
       { numRuns: tries(1_500) },
     );
+  });
+
+  it('is the whole when a thousand parts are put together again', { timeout: 60_000 }, () => {
+    const markdown = agentMarkdown(300_000, 3);
+    onEachPlatform((subject) => {
+      const parts = formatFor(markdown, inSmallParts(subject));
+      expect(parts.length).toBeGreaterThanOrEqual(1000);
+      expectWhole(subject, markdown, parts);
+    });
   });
 
   it('is valid and never empty for anything', { timeout: 300_000 }, () => {
