@@ -65,12 +65,21 @@ export async function gatewayOfFolder(folder: DataFolder): Promise<GatewayAddres
   return (await holds(url, folder)) ? url : undefined;
 }
 
-/** @throws LeaderError when a standby waits on this data directory: it carries out no commands */
-export async function refuseStandby(folder: DataFolder): Promise<void> {
+/** @throws LeaderError when a standby waits on this data directory: it carries out no commands, and none while it is frozen */
+export async function refuseStandby(folder: DataFolder, waitMs = 3_000): Promise<void> {
   const runtime = readRuntime(folder);
   if (runtime === undefined || !isRunning(runtime.pid)) return;
-  const reason = await standbyReason(urlOf(runtime.host, runtime.port));
+  const reason = await standbyReason(urlOf(runtime.host, runtime.port), waitMs);
   if (reason === undefined) return;
+  if (reason === 'silent')
+    throw new LeaderError(
+      'gateway_unreachable',
+      `the gateway of this data directory (pid ${runtime.pid}) is running and does not answer`,
+      {
+        status: 503,
+        hint: `Try again when the machine is less busy. If the process is frozen, continue it: kill -CONT ${runtime.pid}, or end it: kill -KILL ${runtime.pid}`,
+      },
+    );
   throw new LeaderError(
     'standby',
     `a standby is running here (pid ${runtime.pid}): ${reason.replace(/^standby: /u, '')}`,
@@ -81,16 +90,17 @@ export async function refuseStandby(folder: DataFolder): Promise<void> {
   );
 }
 
-/** What a standby at this address says about who leads. Bounded; never throws. */
-async function standbyReason(url: string): Promise<string | undefined> {
+/** What a standby at this address says about who leads; `silent`: something is there and says nothing. Bounded; never throws. */
+async function standbyReason(url: string, waitMs: number): Promise<string | undefined> {
   try {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3_000) });
+    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(waitMs) });
     const body: unknown = await response.json();
     if (typeof body !== 'object' || body === null || !('role' in body) || body.role !== 'standby')
       return undefined;
     return 'reason' in body && typeof body.reason === 'string' ? body.reason : undefined;
-  } catch {
-    return undefined; // it has ended, or is something else
+  } catch (error) {
+    // Else it has ended, or is something else.
+    return error instanceof Error && error.name === 'TimeoutError' ? 'silent' : undefined;
   }
 }
 
