@@ -110,6 +110,12 @@ export class DiscordRest {
     checkGate();
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 15_000);
+    // The library listens to the signal and never stops: one made with `AbortSignal.any` would be kept, with all that
+    // belongs to the call, for as long as the caller's lives.
+    const canceled = new AbortController();
+    const cancel = (): void => canceled.abort();
+    for (const signal of [options.signal, deadline.signal]) signal.addEventListener('abort', cancel);
+    if (options.signal.aborted) cancel();
     const what = `${method} ${describedRoute(route)}`;
     try {
       // A refused call makes the library forget the token.
@@ -119,7 +125,7 @@ export class DiscordRest {
         ...(options.files === undefined ? {} : { files: [...options.files] }),
         ...defined({ query: options.query }),
         auth: options.auth ?? true,
-        signal: AbortSignal.any([options.signal, deadline.signal]),
+        signal: canceled.signal,
       });
     } catch (error) {
       if (options.signal.aborted) throw new DiscordFailure('aborted', `${what} was canceled`);
@@ -127,6 +133,7 @@ export class DiscordRest {
       throw failureOf(what, error, this.scrub);
     } finally {
       clearTimeout(timer);
+      options.signal.removeEventListener('abort', cancel);
     }
   }
 

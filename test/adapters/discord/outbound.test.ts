@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { DiscordFailure, type FailureKind } from '../../../src/adapters/discord/rest.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, vi } from 'vitest';
+import { DiscordFailure, DiscordRest, type FailureKind } from '../../../src/adapters/discord/rest.ts';
 import { deliveryError } from '../../../src/adapters/discord/send.ts';
+import { DIRECT } from '../../../src/adapters/kit/way.ts';
 import { say } from '../../../src/gateway/language/chat-text.ts';
 import { menusFor } from '../../../src/gateway/receive/commands/chat-commands.ts';
 import { CHANNEL, type Json } from '../../platforms/discord-state.ts';
@@ -13,6 +16,41 @@ const CHAT = chatRef(CHANNEL);
 function lastBody(server: DiscordPeer['server'], method: string): Json {
   return (server.calls.findLast((call) => call.method === method)?.body ?? {}) as Json;
 }
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
+describe('calls to Discord', () => {
+  it('keep nothing of themselves for as long as the adapter runs', () =>
+    withDiscord(async (_rig, server) => {
+      const signals: WeakRef<AbortSignal>[] = [];
+      const rest = new DiscordRest('a-token', server.apiUrl, {
+        ...DIRECT,
+        fetch: (url, init) => {
+          if (init?.signal) signals.push(new WeakRef(init.signal));
+          return DIRECT.fetch(url, init);
+        },
+      });
+      const adapter = new AbortController();
+      for (let n = 0; n < 20; n += 1)
+        await rest
+          // As the adapter makes it for each send: of what the gateway gives and its own end.
+          .call('GET', '/users/@me', {
+            signal: AbortSignal.any([adapter.signal, new AbortController().signal]),
+          })
+          .catch(() => undefined);
+      rest.close();
+      expect(signals).toHaveLength(20);
+      await vi.waitFor(
+        () => {
+          collect();
+          expect(signals.filter((signal) => signal.deref() !== undefined).length).toBeLessThan(5);
+        },
+        { timeout: 10_000, interval: 20 },
+      );
+      expect(adapter.signal.aborted).toBe(false);
+    }));
+});
 
 // Each has a server of its own, and mostly waits.
 describe.concurrent('sending to Discord', () => {
