@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GatewayError, messageOf } from '../base/errors.ts';
+import { GatewayError, messageOf, systemCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { makingPath, nameSocket, prepareSocketPlace } from '../gateway/operator/operator-address.ts';
 import { AccessGuard } from './access.ts';
@@ -33,12 +33,8 @@ const OPTIONS: ServerOptions = {
 /** How often a free port is drawn again because the other loopback family had it taken. */
 const PORT_DRAWS = 10;
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
 function explain(error: unknown, host: string, port: number): GatewayError {
-  const code = codeOf(error);
+  const code = systemCode(error);
   if (code === 'EADDRINUSE')
     return new GatewayError('port_in_use', `port ${port} on ${host} is already in use`, {
       status: 409,
@@ -86,7 +82,7 @@ async function openLoopback(handlers: ListenerHandlers, port: number, log: Logge
     try {
       return [v4, await open(handlers, '::1', portOf(v4))];
     } catch (error) {
-      if (codeOf(error) !== 'EADDRINUSE') {
+      if (systemCode(error) !== 'EADDRINUSE') {
         log.info('this machine has no IPv6 loopback; listening on 127.0.0.1 only', {
           reason: messageOf(error),
         });
