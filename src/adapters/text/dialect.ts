@@ -301,8 +301,9 @@ export function takeFitting(
   const window = offset === 0 && stop === text.length ? text : text.slice(offset, stop);
   const unit = counted === 'codepoints' && !HIGH_SURROGATE.test(window) ? 'utf16' : counted;
   const pattern = newlineCost > 0 ? (rule?.linePattern ?? NEWLINE) : rule?.pattern;
-  if (rule?.growth !== undefined && unit === 'utf16' && newlineCost === 0)
-    return takeGrowing(text, offset, stop, budget, rule.growth);
+  const growth = unit === 'utf16' && newlineCost === 0 ? rule?.growth : undefined;
+  // Searching is fastest where little is found, and dear where every character is.
+  let searches = 0;
   let cost = 0;
   let at = 0;
   if (pattern !== undefined) {
@@ -315,12 +316,20 @@ export function takeFitting(
       if (cost + before + escaped > budget) return { end: offset + match.index, cost: cost + before };
       cost += before + escaped;
       at = match.index + found.length;
+      searches += 1;
+      if (growth !== undefined && searches === MANY) {
+        const rest = takeGrowing(text, offset + at, stop, budget - cost, growth);
+        return { end: rest.end, cost: cost + rest.cost };
+      }
     }
   }
   const end = reachOf(window, at, window.length, budget - cost, unit);
   cost += measureRange(window, at, end, unit);
   return { end: splitsPair(text, offset + end) ? offset + end - 1 : offset + end, cost };
 }
+
+/** So many escapes in a piece of text, and the rest of it is counted instead of searched. */
+const MANY = 16;
 
 /** `takeFitting` of a rule for single characters, in UTF-16 units: nothing is searched, so that no text is dear. */
 function takeGrowing(text: string, offset: number, stop: number, budget: number, growth: Uint8Array): Fit {
