@@ -2,7 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 const MB = 1024 ** 2;
 /** Resident memory from which on less of it is worth some processor time, and below which it is not anymore. */
-const SPARE = { above: 200, below: 170 } as const;
+const SPARE = { above: 190, below: 165 } as const;
 /** A young generation of this size is as fast as one of any size; V8 lets it grow to 128 MB. */
 const YOUNG = { enough: 16, small: 8 } as const;
 const LOOK_EVERY_MS = 1_000;

@@ -31,10 +31,10 @@ function start(): {
 
 it('a gateway that has grown prefers a small heap until it has shrunk again, and says so once each way', () => {
   const { at, end } = start();
-  expect(at(199, 2)).toEqual([]);
-  expect(at(201, 2)).toEqual(['--optimize-for-size']);
+  expect(at(189, 2)).toEqual([]);
+  expect(at(191, 2)).toEqual(['--optimize-for-size']);
   expect(at(180, 2)).toEqual([]);
-  expect(at(169, 2)).toEqual(['--no-optimize-for-size']);
+  expect(at(164, 2)).toEqual(['--no-optimize-for-size']);
   expect(at(400, 2)).toEqual(['--optimize-for-size']);
   expect(end()).toEqual(['--no-optimize-for-size']);
 });
