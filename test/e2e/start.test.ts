@@ -102,7 +102,8 @@ describe('starting', () => {
     await gateway.ready();
     await gateway.stop();
     const modules = readFileSync(list, 'utf8').split('\n');
-    expect(modules.some((url) => url.includes('sql-wasm'))).toBe(true);
+    expect(modules.some((url) => url.includes('headless'))).toBe(true);
+    expect(modules.some((url) => url.includes('sql-wasm'))).toBe(false);
     expect(
       modules.filter((url) =>
         /node_modules\/(discord|telegraf|@slack|baileys|tmi|@earendil)|dist\/(console|telegram|discord|slack|whatsapp|twitch|pi-)/.test(
