@@ -94,7 +94,7 @@ export default defineConfig({
     // Most of what runs here waits for a process or a timer more than half of its time: a worker a core leaves them idle.
     maxConcurrency: 8,
     sequence: { sequencer: LongestFirst },
-    maxWorkers: Math.max(6, availableParallelism() - 1),
+    maxWorkers: Math.max(5, availableParallelism() - 1),
     projects: [
       {
         test: {

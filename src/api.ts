@@ -11,8 +11,8 @@
  * ```
  */
 
-import type { AdapterHandle, GatewayHandle, GatewayStatus } from './api-handle.ts';
 import { handleOf } from './api-handle.ts';
+import type { AdapterHandle, GatewayHandle, GatewayStatus } from './api-types.ts';
 import { settlesWithin } from './base/async.ts';
 import { defined } from './base/defined.ts';
 import { ConfigError, GatewayError } from './base/errors.ts';
@@ -26,7 +26,7 @@ import type { Platform } from './gateway/model.ts';
 import { dataFolder, removeRuntime, urlOf, writeRuntime } from './store/data-folder.ts';
 import { VERSION } from './version.ts';
 
-export type { AdapterHandle, GatewayHandle, GatewayStatus, InboundEvent } from './api-handle.ts';
+export type { AdapterHandle, GatewayHandle, GatewayStatus, InboundEvent } from './api-types.ts';
 export { ConfigError, DeliveryError, FolderLockedError, GatewayError } from './base/errors.ts';
 export type {
   Adapter,

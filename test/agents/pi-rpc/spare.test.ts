@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTurn } from '../turns.ts';
 import { children, type FakePi, startFakePi } from './fake.ts';
 
@@ -16,6 +16,10 @@ describe.runIf(process.platform === 'linux')('the spare child', () => {
     expect(spares()).toEqual([]);
   });
   const serving = new Set<string>();
+  // This worker has run other files.
+  beforeAll(() => {
+    for (const pid of children()) serving.add(String(pid));
+  });
   /** Children that have served nobody yet. */
   const spares = () => children().filter((pid) => !serving.has(String(pid)));
   const turnOf = async (fake: FakePi, id: string, extra = {}) => {

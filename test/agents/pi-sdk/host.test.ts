@@ -226,5 +226,5 @@ describe('the host of pi sessions', () => {
         expect(await answer(turnOf(shared, `I am ${i}`, `crowd-${i}`))).toBe(`You said: I am ${i}`),
       ),
     );
-  });
+  }, 120_000);
 });
