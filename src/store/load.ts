@@ -1,17 +1,18 @@
 import { dirname } from 'node:path';
 import { defined } from '../base/defined.ts';
-import { GatewayError, messageOf, systemCode } from '../base/errors.ts';
+import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Disk } from './disk.ts';
 import { damaged, journalMissing } from './disk.ts';
 import { Engine } from './engine.ts';
 import { limitsOf, parseHeader, type SegmentName, segmentPath, segmentsOf } from './journal.ts';
 import { isInWalMode, mergeWal, refuseHotJournal } from './migrations.ts';
-import type { PagedFile } from './paged-file.ts';
+import { isFull } from './native-sqlite.ts';
 import {
   checkPagedStamp,
   checkStamp,
   createMeta,
   FORMAT,
+  inCopy,
   type Meta,
   readMeta,
   type Successor,
@@ -150,6 +151,16 @@ export interface LoadTask {
  * @throws GatewayError `storage_damaged`, `storage_newer`, `storage_foreign`
  */
 export async function loadStore(task: LoadTask): Promise<Loaded> {
+  try {
+    return await load(task);
+  } catch (error) {
+    // There was room for a copy of the snapshot, and none for what the journal adds: there is a way without.
+    if (task.disk.copies !== true || !isFull(error)) throw error;
+    return load({ ...task, disk: { ...task.disk, copies: false } });
+  }
+}
+
+async function load(task: LoadTask): Promise<Loaded> {
   const { disk, path } = task;
   const began = performance.now();
   const names = await disk.list(dirname(path));
@@ -231,27 +242,6 @@ async function openEngine(disk: Disk, path: string, snapshot: Uint8Array | undef
     return engine ?? (await Engine.open(snapshot));
   } catch (error) {
     throw damaged(path, 0, messageOf(error), error);
-  }
-}
-
-/** A copy of more than that takes its time, and its room on the disk. */
-const MAX_COPY_BYTES = 256 * 1024 * 1024;
-const COPY_PIECE_BYTES = 1024 * 1024;
-
-/** Undefined where SQLite cannot work in a copy of its own, or where there is no room for one. */
-async function inCopy(
-  disk: Disk,
-  path: string,
-  snapshot: PagedFile | Uint8Array,
-): Promise<Engine | undefined> {
-  if (disk.copies !== true) return undefined;
-  const whole = snapshot instanceof Uint8Array;
-  if (!whole && snapshot.size > MAX_COPY_BYTES) return undefined;
-  try {
-    return await Engine.openCopy(path, whole ? [snapshot] : snapshot.snapshot(COPY_PIECE_BYTES));
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined; // full, or read-only: there is a way without
   }
 }
 

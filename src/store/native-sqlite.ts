@@ -30,6 +30,14 @@ function quietly(): Module | undefined {
   }
 }
 
+const SQLITE_FULL = 13;
+
+/** Whether its file could not grow, also behind another error. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('errcode' in error && error.errcode === SQLITE_FULL) || isFull(error.cause);
+}
+
 /** In memory. Undefined where there is no such SQLite, or an early one that cannot do it. */
 export function openNativeMemory(bytes?: Uint8Array): Sqlite | undefined {
   const { DatabaseSync } = nativeSqlite() ?? {};

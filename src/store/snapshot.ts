@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path';
+import { systemCode } from '../base/errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { crc32 } from './disk.ts';
 import { Engine } from './engine.ts';
@@ -310,4 +311,25 @@ export async function removeTemporaries(disk: Disk, path: string): Promise<void>
 export async function removeWal(disk: Disk, path: string): Promise<void> {
   await disk.remove(`${path}-wal`);
   await disk.remove(`${path}-shm`);
+}
+
+/** A copy of more than that takes its time, and its room on the disk. */
+const MAX_COPY_BYTES = 256 * 1024 * 1024;
+const COPY_PIECE_BYTES = 1024 * 1024;
+
+/** Undefined where SQLite cannot work in a copy of its own, or where there is no room for one. */
+export async function inCopy(
+  disk: Disk,
+  path: string,
+  snapshot: PagedFile | Uint8Array,
+): Promise<Engine | undefined> {
+  if (disk.copies !== true) return undefined;
+  const whole = snapshot instanceof Uint8Array;
+  if (!whole && snapshot.size > MAX_COPY_BYTES) return undefined;
+  try {
+    return await Engine.openCopy(path, whole ? [snapshot] : snapshot.snapshot(COPY_PIECE_BYTES));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined; // full, or read-only: there is a way without
+  }
 }

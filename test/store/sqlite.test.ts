@@ -140,6 +140,21 @@ describe('the two SQLites', () => {
   });
 });
 
+it('opens a store also where its journal no longer fits into the copy of the snapshot', async () => {
+  const folder = temporaryFolder();
+  const db = await openIn(folder);
+  for (let n = 0; n < 3; n++) await addNote(db, `note ${n}`);
+  const left = copyOf(folder);
+  const full = vi.spyOn(Engine.prototype, 'endReplay').mockImplementationOnce(() => {
+    throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+  });
+  const again = await openIn(left);
+  expect(full).toHaveBeenCalledTimes(2);
+  expect(noteTexts(again)).toEqual(noteTexts(db));
+  await again.close();
+  await db.close();
+});
+
 afterEach(() => {
   vi.restoreAllMocks();
 });

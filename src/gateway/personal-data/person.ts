@@ -196,8 +196,9 @@ export function withTexts(value: unknown, change: (text: string) => string, spok
   );
 }
 
+/** With the flag `u` only what has a meaning may be escaped, which `-` has not. */
 function literal(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/gu, '\\$&');
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
 }
 
 /** Files with more after the name, and sessions of pi that were branched off one of these. */

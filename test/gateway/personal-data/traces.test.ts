@@ -46,4 +46,21 @@ describe('traces of a person in files', () => {
     const found = stateFilesOf(folder, mentionsOf(person('Zoë')));
     expect(found.sort()).toEqual([join(folder, 'cache.bin'), join(folder, 'known.json')]);
   });
+
+  it('are found whatever signs an id, a chat or a name has', () => {
+    const signs = Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n)).filter((each) =>
+      /[^\w ]/.test(each),
+    );
+    for (const sign of signs) {
+      const id = `MA${sign}xV`;
+      const { named, withoutNames } = mentionsOf({
+        ...person(id),
+        names: [id],
+        chats: [{ platform: 'websocket', accountId: '', chatId: `-100${sign}7` }],
+      });
+      for (const text of [`by ${id}.`, `in -100${sign}7!`]) expect(named(text), text).toBe(true);
+      expect(named('by MAxV'), sign).toBe(false);
+      expect(withoutNames(`by ${id}.`), sign).toBe('by erased.');
+    }
+  });
 });
